@@ -1,0 +1,1 @@
+//! Sockets for WebAssembly (in progress).
