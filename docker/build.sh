@@ -17,6 +17,7 @@ their own paths. Without COMMAND it builds the WebAssembly server (as 'cargo xta
 
 Options:
   --engine NAME   docker, podman or buildah (default: \$SOCKET_IWA_ENGINE, else the first one that works)
+  --which         print the container tool that would be used, run nothing
   --image-only    build the image, run nothing
   --clean         remove the image and the caches
   --help          this text
@@ -34,12 +35,14 @@ say() { printf 'toolchain: %s\n' "$*" >&2; }
 die() { printf 'toolchain: error: %s\n' "$*" >&2; exit 1; }
 
 engine=${SOCKET_IWA_ENGINE:-}
+which=
 image_only=
 clean=
 while [ $# -gt 0 ]; do
   case $1 in
     --engine) [ $# -gt 1 ] || die '--engine takes docker, podman or buildah'; engine=$2; shift 2 ;;
     --engine=*) engine=${1#*=}; shift ;;
+    --which) which=1; shift ;;
     --image-only) image_only=1; shift ;;
     --clean) clean=1; shift ;;
     -h|--help) usage; exit 0 ;;
@@ -70,6 +73,8 @@ if [ -z "$engine" ]; then
 else
   works "$engine" || die "the container tool '$engine' does not work here (is it installed, is its daemon running?)"
 fi
+
+if [ -n "$which" ]; then echo "$engine"; exit 0; fi
 
 if [ "$engine" = buildah ]; then
   # vfs and chroot need neither overlayfs nor user namespaces: they work as root in a bare virtual machine.
@@ -203,9 +208,14 @@ done
 
 case $engine in
   buildah)
-    # Ctrl-C reaches the command itself: it runs in this process group.
-    exec buildah run "${mounts[@]}" ${pass[@]+"${pass[@]}"} "$container" -- \
-      sh -c 'cd "$1" && shift && exec "$@"' sh "$PWD" "$@" ;;
+    # buildah puts lines of its own under a command that fails, which read as if the compiler had said them: the exit
+    # status comes back through a file instead. Ctrl-C reaches the command itself, it runs in this process group.
+    status=$(mktemp "$cache/home/status.XXXXXX")
+    trap 'rm -f "$status"' EXIT
+    buildah run "${mounts[@]}" ${pass[@]+"${pass[@]}"} "$container" -- \
+      sh -c 'cd "$1" && status=/cache/home/$2 && shift 2 && { "$@"; echo $? > "$status"; }' \
+      sh "$PWD" "${status##*/}" "$@"
+    exit "$(cat "$status")" ;;
   *)
     exec "$engine" run --rm -i --init -u "$(id -u):$(id -g)" "${mounts[@]}" ${pass[@]+"${pass[@]}"} -w "$PWD" "$image" "$@" ;;
 esac

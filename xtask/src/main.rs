@@ -1,1 +1,105 @@
-fn main() {}
+//! `cargo xtask`: what people type to build, run, show and test Socket.IWA. This file dispatches; each command is a
+//! module. Results go to standard output, progress and logs to standard error.
+
+mod build;
+mod clean;
+mod cli;
+mod demo;
+mod emcc;
+mod error;
+mod fingerprint;
+mod process;
+mod repo;
+mod report;
+mod runtime;
+mod serve;
+mod setup;
+mod suites;
+mod toolchain;
+
+use std::process::{Command, ExitCode};
+
+use clap::Parser;
+
+use crate::build::Artifact;
+use crate::error::Result;
+use crate::report::{note, print, print_json};
+use crate::runtime::Options;
+use crate::setup::Need;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let done = process::catch_signals().and_then(|()| dispatch(cli.command));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let message = error.to_string();
+            // An empty message: whoever ran has said it already.
+            if !message.is_empty() {
+                note(&format!("error: {message}"));
+            }
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn dispatch(command: cli::Command) -> Result<()> {
+    match command {
+        cli::Command::Demo(demo) => demo::command(&demo::Request {
+            runtimes: &demo.runtime.0,
+            toolchain: demo.toolchain,
+            install: !demo.install.no_install,
+            json: demo.json,
+            screenshot: demo.screenshot,
+        }),
+        cli::Command::Serve(serve) => run_serve(serve),
+        cli::Command::Emcc(emcc) => emcc::command(emcc.toolchain, &emcc.arguments, !emcc.install.no_install),
+        cli::Command::Node(node) => {
+            setup::ensure(&[Need::Packages], !node.install.no_install)?;
+            Err(process::replace(
+                Command::new(setup::installed_node()?).args(&node.arguments),
+            ))
+        }
+        cli::Command::Build(build) => {
+            let artifacts = if build.only.is_empty() {
+                Artifact::ALL.to_vec()
+            } else {
+                build.only
+            };
+            let built = build::command(&artifacts, build.toolchain, !build.install.no_install)?;
+            if build.json {
+                print_json(&built)
+            } else {
+                print(&build::summary(&built))
+            }
+        }
+        cli::Command::Test(test) if test.list => suites::list(test.json),
+        cli::Command::Test(test) => suites::command(&suites::Request {
+            suites: &test.suite,
+            toolchain: test.toolchain,
+            install: !test.install.no_install,
+            json: test.json,
+        }),
+        cli::Command::Clean(clean) => clean::command(clean.all),
+    }
+}
+
+fn run_serve(serve: cli::Serve) -> Result<()> {
+    let options = Options {
+        address: serve.address,
+        port: serve.port,
+        certificate: serve.cert.zip(serve.key),
+        further: serve.server,
+        screenshot: serve.screenshot,
+    };
+    let artifacts = serve.runtime.artifacts();
+    let mut needs = serve.runtime.needs().to_vec();
+    for artifact in artifacts {
+        needs.extend(artifact.needs(serve.toolchain)?);
+    }
+    setup::ensure(&needs, !serve.install.no_install)?;
+    for artifact in artifacts {
+        artifact.build(serve.toolchain)?;
+    }
+    serve::command(serve.runtime, &options, serve.json)
+}

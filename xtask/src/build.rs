@@ -1,0 +1,303 @@
+//! The project's own artifacts: native server and client, WebAssembly server, the app's directory. Each is built when
+//! its inputs changed: cargo knows that of the native ones, a fingerprint says it of the others.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::statvfs::statvfs;
+use serde_json::{Map, json};
+
+use crate::error::{Error, IoContext, Result};
+use crate::fingerprint;
+use crate::process::{Show, step, wait_until};
+use crate::repo;
+use crate::report::note;
+use crate::setup::{self, Need};
+use crate::toolchain::{Program, Toolchain};
+
+/// A cold build on a slow machine, the image included.
+const LIMIT: Duration = Duration::from_secs(40 * 60);
+/// With less than this a build that failed most likely failed for it.
+const NEARLY_FULL: u64 = 200_000_000;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, clap::ValueEnum)]
+pub(crate) enum Artifact {
+    /// target/release: server and client for this machine
+    Native,
+    /// target/dist: the server as WebAssembly
+    Wasm,
+    /// target/iwa: the app's directory (needs wasm)
+    Iwa,
+}
+
+impl Artifact {
+    pub(crate) const ALL: [Self; 3] = [Self::Native, Self::Wasm, Self::Iwa];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Wasm => "wasm",
+            Self::Iwa => "iwa",
+        }
+    }
+
+    /// What making it takes.
+    pub(crate) fn needs(self, toolchain: Toolchain) -> Result<Vec<Need>> {
+        Ok(match self {
+            Self::Native => vec![Need::Compiler],
+            // An up-to-date server needs no container, and looking for one takes time.
+            Self::Wasm if toolchain == Toolchain::Container && !wasm_is_current(toolchain)? => vec![Need::Container],
+            Self::Wasm => vec![],
+            Self::Iwa => vec![Need::Packages],
+        })
+    }
+
+    pub(crate) fn build(self, toolchain: Toolchain) -> Result<Built> {
+        let _lock = Lock::take()?;
+        let start = Instant::now();
+        let fresh = match self {
+            Self::Native => native(),
+            Self::Wasm => wasm(toolchain),
+            Self::Iwa => iwa(),
+        };
+        let fresh = fresh.map_err(explain_full_disk)?;
+        Ok(Built {
+            artifact: self,
+            fresh,
+            elapsed: start.elapsed(),
+        })
+    }
+
+    fn outputs(self) -> Vec<PathBuf> {
+        match self {
+            Self::Native => vec![repo::native_server(), repo::native_client()],
+            Self::Wasm => repo::wasm_server().to_vec(),
+            Self::Iwa => vec![repo::app()],
+        }
+    }
+}
+
+pub(crate) struct Built {
+    artifact: Artifact,
+    /// False where nothing had to be done.
+    fresh: bool,
+    elapsed: Duration,
+}
+
+/// `cargo xtask build`: the result is the JSON that describes it.
+pub(crate) fn command(artifacts: &[Artifact], toolchain: Toolchain, install: bool) -> Result<serde_json::Value> {
+    let mut needs = Vec::new();
+    for artifact in artifacts {
+        needs.extend(artifact.needs(toolchain)?);
+    }
+    setup::ensure(&needs, install)?;
+    let mut built = Map::new();
+    for artifact in artifacts {
+        let done = artifact.build(toolchain)?;
+        let outputs: Vec<String> = done
+            .artifact
+            .outputs()
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let entry = json!({"outputs": outputs, "rebuilt": done.fresh, "seconds": done.elapsed.as_secs_f64()});
+        built.insert(done.artifact.name().into(), entry);
+    }
+    Ok(json!({"ok": true, "toolchain": toolchain.name(), "artifacts": built}))
+}
+
+/// The result in words: one line an artifact.
+pub(crate) fn summary(built: &serde_json::Value) -> String {
+    let line = |(name, entry): (&String, &serde_json::Value)| {
+        let outputs: Vec<&str> = entry["outputs"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|path| path.as_str())
+            .collect();
+        let state = if entry["rebuilt"] == true {
+            "built"
+        } else {
+            "up to date"
+        };
+        format!("{name:<7} {state:<11} {}", outputs.join(" "))
+    };
+    built["artifacts"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    command
+        .current_dir(repo::root())
+        .env("CARGO_TARGET_DIR", repo::target());
+    command
+}
+
+fn native() -> Result<bool> {
+    let before = modified(&Artifact::Native.outputs());
+    let mut command = cargo();
+    command.args([
+        "build",
+        "--release",
+        "--quiet",
+        "--package",
+        "socket-iwa-server",
+        "--package",
+        "socket-iwa-native",
+    ]);
+    step("native server and client", &mut command, LIMIT, Show::Live)?;
+    expect(Artifact::Native)?;
+    Ok(modified(&Artifact::Native.outputs()) != before)
+}
+
+fn modified(paths: &[PathBuf]) -> Vec<Option<std::time::SystemTime>> {
+    paths
+        .iter()
+        .map(|path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok())
+        .collect()
+}
+
+fn wasm_fingerprint(toolchain: Toolchain) -> Result<String> {
+    let inputs = [
+        "server",
+        "shim",
+        "emscripten-lib",
+        "docker",
+        "Cargo.toml",
+        "Cargo.lock",
+        ".cargo",
+    ];
+    fingerprint::of(&inputs.map(repo::path), &[toolchain.name()])
+}
+
+fn wasm_stamp() -> PathBuf {
+    repo::path("target/dist/.made-from")
+}
+
+fn wasm_is_current(toolchain: Toolchain) -> Result<bool> {
+    Ok(fingerprint::matches(
+        &wasm_stamp(),
+        &wasm_fingerprint(toolchain)?,
+        &Artifact::Wasm.outputs(),
+    ))
+}
+
+fn wasm(toolchain: Toolchain) -> Result<bool> {
+    let fingerprint = wasm_fingerprint(toolchain)?;
+    if fingerprint::matches(&wasm_stamp(), &fingerprint, &Artifact::Wasm.outputs()) {
+        note("WebAssembly server: up to date");
+        return Ok(false);
+    }
+    toolchain.check(&[Program::Emcc, Program::Rustc])?;
+    let mut command = toolchain.command("bash");
+    command
+        .arg(repo::path("server/build-wasm.sh"))
+        .current_dir(repo::root());
+    step(
+        &format!("WebAssembly server ({} toolchain)", toolchain.name()),
+        &mut command,
+        LIMIT,
+        Show::Live,
+    )?;
+    expect(Artifact::Wasm)?;
+    fingerprint::record(&wasm_stamp(), &fingerprint)?;
+    Ok(true)
+}
+
+fn iwa() -> Result<bool> {
+    let stamp = repo::path("target/.iwa-made-from");
+    let inputs = ["iwa", "emscripten-lib", "target/dist", "package-lock.json"].map(repo::path);
+    let fingerprint = fingerprint::of(&inputs, &[])?;
+    if fingerprint::matches(&stamp, &fingerprint, &Artifact::Iwa.outputs()) {
+        note("app: up to date");
+        return Ok(false);
+    }
+    let mut command = Command::new(setup::installed_node()?);
+    command.arg(repo::path("iwa/build.mjs")).current_dir(repo::root());
+    step("app", &mut command, Duration::from_secs(120), Show::Live)?;
+    expect(Artifact::Iwa)?;
+    fingerprint::record(&stamp, &fingerprint)?;
+    Ok(true)
+}
+
+/// A build script that succeeds without its outputs would fail later, and somewhere else.
+fn expect(artifact: Artifact) -> Result<()> {
+    match artifact.outputs().iter().find(|output| !output.exists()) {
+        Some(output) => Err(Error::failed(format!(
+            "the {} build succeeded but made no {}",
+            artifact.name(),
+            output.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// One build at a time in a working tree: the second waits and finds everything made.
+struct Lock {
+    _file: Flock<File>,
+}
+
+impl Lock {
+    fn take() -> Result<Self> {
+        let path = repo::target().join("xtask.lock");
+        fs::create_dir_all(repo::target()).during(format!("making {}", repo::target().display()))?;
+        let mut unlocked = Some(File::create(&path).during(format!("creating {}", path.display()))?);
+        let mut locked = None;
+        let mut told = false;
+        wait_until("waiting for another build of this tree", LIMIT, || {
+            let Some(file) = unlocked.take() else { return Ok(true) };
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => locked = Some(lock),
+                Err((file, Errno::EAGAIN)) => {
+                    if !told {
+                        note("another build of this tree is running: waiting for it");
+                        told = true;
+                    }
+                    unlocked = Some(file);
+                }
+                Err((_, error)) => return Err(Error::failed(format!("locking {}: {error}", path.display()))),
+            }
+            Ok(locked.is_some())
+        })?;
+        locked
+            .map(|file| Self { _file: file })
+            .ok_or_else(|| Error::failed(format!("locking {} failed", path.display())))
+    }
+}
+
+/// Compilers report a full disk in many ways and places: say it in one line, with the place.
+fn explain_full_disk(error: Error) -> Error {
+    let caches = env::var_os("SOCKET_IWA_CACHE").map(PathBuf::from);
+    let full = [Some(repo::target()), caches]
+        .into_iter()
+        .flatten()
+        .find(|path| free(path).is_some_and(|b| b < NEARLY_FULL));
+    match full {
+        Some(path) => {
+            let megabytes = free(&path).unwrap_or(0) / 1_000_000;
+            error.context(format!(
+                "the disk is full ({megabytes} MB free at {}; a build needs 3 GB)",
+                path.display()
+            ))
+        }
+        None => error,
+    }
+}
+
+/// Bytes free at a path.
+fn free(path: &Path) -> Option<u64> {
+    let status = statvfs(path).ok()?;
+    Some(status.blocks_available() * status.fragment_size())
+}

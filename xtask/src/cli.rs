@@ -1,0 +1,221 @@
+//! The command line: names, options and their help. No behaviour.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::build::Artifact;
+use crate::runtime::Runtime;
+use crate::suites::Suite;
+use crate::toolchain::Toolchain;
+
+const ENVIRONMENT: &str = "\
+Environment:
+  CHROMIUM            the browser (default: chromium, google-chrome, ... from PATH)
+  SOCKET_IWA_NODE     the Node with JSPI (default: node_modules/.bin/node)
+  SOCKET_IWA_ENGINE   docker, podman or buildah (default: the first one that works)
+  SOCKET_IWA_CACHE    the container's caches (default: ~/.cache/socket-iwa)
+  SOCKET_IWA_BASE     pull or mmdebstrap: where the image's base comes from
+
+Exit codes: 0 done; 1 something ran and failed; 2 it could not be tried (usage, a missing tool, a port or a file).";
+
+/// Builds, runs, shows and tests Socket.IWA
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = ENVIRONMENT, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the server on each runtime, check it with the native client, and show one table
+    #[command(after_help = "\
+Examples:
+  cargo xtask demo
+  cargo xtask demo --runtime chromium --screenshot app.png
+  cargo xtask demo --json 2>/dev/null | tail -n 1
+
+The first run installs and builds what is missing and says so; later ones reuse everything.
+Exit code 1 when a runtime failed or its answers differ, whatever the other runtimes did.")]
+    Demo(Demo),
+    /// Run the server on one runtime until it is told to stop
+    #[command(after_help = "\
+Examples:
+  cargo xtask serve --runtime chromium --port 4433
+  cargo xtask serve --runtime native --json -- --stats-interval 1
+  cargo xtask serve --runtime node --address ::1 --cert cert.pem --key key.pem
+
+One line on standard output says that it is ready; logs go to standard error. With --json that line is
+  {\"ready\":true,\"runtime\":\"native\",\"address\":\"127.0.0.1\",\"port\":4433,\"cert_sha256\":\"...\",\"cert_pem\":\"...\"}
+It stops cleanly on SIGINT and SIGTERM, and when its standard input, if that is a pipe or a file, ends.")]
+    Serve(Serve),
+    /// Compile a C or C++ program whose sockets are Direct Sockets
+    #[command(after_help = "\
+Examples:
+  cargo xtask emcc -- echo.c -o echo.js
+  cargo xtask node -- echo.js
+  cargo run --manifest-path PATH/TO/socket-iwa/Cargo.toml -p xtask -- emcc -- echo.c -o echo.js
+
+It is the toolchain's emcc, with -sJSPI and --js-library .../libdirectsockets.js when it links, in the current
+directory. Files in the directories that the arguments name are visible to it too.")]
+    Emcc(Emcc),
+    /// Run a program with the Node that has JSPI
+    #[command(after_help = "Example:\n  cargo xtask node -- echo.js 127.0.0.1 4433")]
+    Node(NodeArgs),
+    /// Build the native server and client, the WebAssembly server and the app
+    #[command(after_help = "\
+Examples:
+  cargo xtask build
+  cargo xtask build --only wasm
+  cargo xtask build --toolchain local     # your own emsdk and rustup, checked against docker/versions.env")]
+    Build(Build),
+    /// Run the tests
+    #[command(after_help = "\
+Examples:
+  cargo xtask test
+  cargo xtask test --suite rust --suite js
+  cargo xtask test --list
+
+The last line is `N passed, N failed`. A suite that can't run here fails and says why.")]
+    Test(Test),
+    /// Remove what was built
+    #[command(after_help = "\
+Examples:
+  cargo xtask clean          # target/dist, target/iwa, target/demo, target/wasm*
+  cargo xtask clean --all    # and the toolchain's image and caches, and the native release build")]
+    Clean(Clean),
+}
+
+#[derive(Args)]
+pub(crate) struct Install {
+    /// Install nothing: say what is missing and end with exit code 2
+    #[arg(long)]
+    pub(crate) no_install: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// all, native, node or chromium
+    #[arg(long, default_value = "all", value_parser = parse_runtimes)]
+    pub(crate) runtime: Runtimes,
+    /// Print one JSON object on standard output, everything else on standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the picture of the app's page goes [default: target/demo/app.png in the repository]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) screenshot: Option<PathBuf>,
+    /// What compiles the WebAssembly server
+    #[arg(long, value_enum, default_value_t = Toolchain::Container)]
+    pub(crate) toolchain: Toolchain,
+    #[command(flatten)]
+    pub(crate) install: Install,
+}
+
+/// The value of `--runtime` where `all` is one.
+#[derive(Clone)]
+pub(crate) struct Runtimes(pub(crate) Vec<Runtime>);
+
+fn parse_runtimes(text: &str) -> Result<Runtimes, String> {
+    if text == "all" {
+        return Ok(Runtimes(Runtime::ALL.to_vec()));
+    }
+    let one = Runtime::ALL.into_iter().find(|runtime| runtime.name() == text);
+    one.map(|runtime| Runtimes(vec![runtime]))
+        .ok_or_else(|| "it is one of all, native, node, chromium".into())
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Where the server runs
+    #[arg(long, value_enum)]
+    pub(crate) runtime: Runtime,
+    /// UDP port; 0 takes a free one
+    #[arg(long, default_value_t = 4433)]
+    pub(crate) port: u16,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) address: std::net::IpAddr,
+    /// Certificate chain, PEM [default: a self-signed one, made at start]
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Print the ready line as a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Picture of the app's page, taken when it stops (chromium only)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) screenshot: Option<PathBuf>,
+    /// What compiles the WebAssembly server
+    #[arg(long, value_enum, default_value_t = Toolchain::Container)]
+    pub(crate) toolchain: Toolchain,
+    #[command(flatten)]
+    pub(crate) install: Install,
+    /// Further arguments for the server
+    #[arg(last = true, value_name = "SERVER_ARGS")]
+    pub(crate) server: Vec<OsString>,
+}
+
+#[derive(Args)]
+pub(crate) struct Emcc {
+    /// Which emcc
+    #[arg(long, value_enum, default_value_t = Toolchain::Container)]
+    pub(crate) toolchain: Toolchain,
+    #[command(flatten)]
+    pub(crate) install: Install,
+    /// emcc's arguments
+    #[arg(last = true, required = true, value_name = "ARGS")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Args)]
+pub(crate) struct NodeArgs {
+    #[command(flatten)]
+    pub(crate) install: Install,
+    /// node's arguments
+    #[arg(last = true, required = true, value_name = "ARGS")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Args)]
+pub(crate) struct Build {
+    /// Build this alone (may be repeated)
+    #[arg(long, value_enum)]
+    pub(crate) only: Vec<Artifact>,
+    /// What compiles the WebAssembly server
+    #[arg(long, value_enum, default_value_t = Toolchain::Container)]
+    pub(crate) toolchain: Toolchain,
+    /// Print one JSON object on standard output, everything else on standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) install: Install,
+}
+
+#[derive(Args)]
+pub(crate) struct Test {
+    /// Run this suite alone (may be repeated)
+    #[arg(long, value_enum)]
+    pub(crate) suite: Vec<Suite>,
+    /// Name the suites and run none
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Print one JSON object on standard output, everything else on standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What compiles WebAssembly
+    #[arg(long, value_enum, default_value_t = Toolchain::Container)]
+    pub(crate) toolchain: Toolchain,
+    #[command(flatten)]
+    pub(crate) install: Install,
+}
+
+#[derive(Args)]
+pub(crate) struct Clean {
+    /// The toolchain's image and caches and the native release build too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
