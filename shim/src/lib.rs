@@ -1,1 +1,24 @@
-//! Sockets for WebAssembly (in progress).
+//! Sockets for programs that run as WebAssembly in a Chrome Isolated Web App, and natively on Linux.
+//!
+//! Depending on this crate links `libdirectsockets.js` into a `wasm32-unknown-emscripten` program: `std::net` then
+//! works there on Chrome's Direct Sockets, unchanged, with blocking calls that suspend the wasm stack (JSPI). Nothing
+//! needs to be called for that; `use socket_iwa as _;` is enough to keep the dependency.
+//!
+//! Beyond it, for programs that move many datagrams, the crate offers one API on both platforms:
+//!
+//! - [`UdpSocket`]: receive many datagrams a call, send a run of equal segments a call, wait with a deadline.
+//! - [`Stop`]: what ends a server's wait from outside: a signal, the end of standard input, or another thread.
+//! - [`platform`]: the few defaults that differ between the platforms.
+//!
+//! What differs, and why: natively segmentation offload, ECN and the local address of a datagram come from
+//! `quinn-udp`; Direct Sockets (Chromium 156) offers none of the three, so there a segment is a datagram, ECN is
+//! absent and the local address is unknown.
+
+pub mod platform;
+mod stop;
+mod udp;
+mod wait;
+
+pub use stop::{Stop, Stopper};
+pub use udp::{Buffers, Datagram, Options, Segments, UdpSocket};
+pub use wait::Ready;

@@ -1,0 +1,27 @@
+//! The defaults that differ between the platforms, so that programs need not ask which one they run on.
+
+/// What suits this platform best where a program's user has not said otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    /// Browser sockets that one UDP port is spread over; 1 where a socket is not limited to one write at a time.
+    pub stripes: u32,
+    /// Whether ChaCha20-Poly1305 beats AES-GCM: true where the processor's AES instructions are out of reach.
+    pub prefer_chacha20: bool,
+}
+
+/// The defaults for the platform this was compiled for.
+///
+/// In Chromium a datagram's `write()` is one IPC round trip, so writes on several sockets of one port go out in
+/// parallel. In WebAssembly ring seals about six times faster with ChaCha20-Poly1305 than with AES-128-GCM; natively
+/// it is the other way round.
+pub const DEFAULTS: Defaults = if cfg!(target_family = "wasm") {
+    Defaults {
+        stripes: 4,
+        prefer_chacha20: true,
+    }
+} else {
+    Defaults {
+        stripes: 1,
+        prefer_chacha20: false,
+    }
+};

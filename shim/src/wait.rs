@@ -1,0 +1,89 @@
+//! Waiting for a descriptor, a deadline or a [`Stop`], by `poll(2)`: in WebAssembly that call suspends the stack.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Instant;
+
+use crate::Stop;
+
+/// What a wait ended with. None set: the deadline passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Datagrams, or an error, can be received.
+    pub readable: bool,
+    /// A send would not block.
+    pub writable: bool,
+    /// The program was asked to stop.
+    pub stopped: bool,
+}
+
+/// Waits until `socket` is readable, or writable where `write` asks for it, `deadline` passes or `stop` is requested.
+pub(crate) fn wait(socket: RawFd, write: bool, deadline: Option<Instant>, stop: Option<&Stop>) -> io::Result<Ready> {
+    let mut events = libc::POLLIN;
+    if write {
+        events |= libc::POLLOUT;
+    }
+    let entry = |fd, events| libc::pollfd { fd, events, revents: 0 };
+    // At most a socket, a pipe and standard input: no allocation in the loop that calls this.
+    let mut entries = [entry(socket, events), entry(-1, libc::POLLIN), entry(-1, libc::POLLIN)];
+    let mut count = 1;
+    for descriptor in stop.into_iter().flat_map(Stop::descriptors) {
+        entries[count].fd = descriptor;
+        count += 1;
+    }
+    loop {
+        // SAFETY: `entries` holds at least `count` initialised pollfd structures and outlives the call.
+        let ready = unsafe { libc::poll(entries.as_mut_ptr(), count as libc::nfds_t, timeout_ms(deadline)) };
+        if ready >= 0 {
+            break;
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    let stopped = entries[1..count]
+        .iter()
+        .any(|entry| entry.revents != 0 && stop.is_some_and(|stop| stop.is_requested_by(entry.fd)));
+    let revents = entries[0].revents;
+    if revents & libc::POLLNVAL != 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    Ok(Ready {
+        readable: revents & (libc::POLLIN | libc::POLLERR | libc::POLLHUP) != 0,
+        writable: revents & libc::POLLOUT != 0,
+        stopped,
+    })
+}
+
+/// Milliseconds until `deadline`, rounded up so that the deadline has passed when the wait ends; -1 without one.
+fn timeout_ms(deadline: Option<Instant>) -> libc::c_int {
+    let Some(deadline) = deadline else { return -1 };
+    let left = deadline.saturating_duration_since(Instant::now());
+    left.as_nanos()
+        .div_ceil(1_000_000)
+        .try_into()
+        .unwrap_or(libc::c_int::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn no_deadline_waits_for_ever() {
+        assert_eq!(timeout_ms(None), -1);
+    }
+
+    #[test]
+    fn a_deadline_is_rounded_up_to_the_next_millisecond() {
+        let timeout = timeout_ms(Some(Instant::now() + Duration::from_micros(1500)));
+        assert!((1..=2).contains(&timeout), "{timeout}");
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_does_not_wait() {
+        assert_eq!(timeout_ms(Some(Instant::now())), 0);
+    }
+}
