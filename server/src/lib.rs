@@ -1,1 +1,26 @@
-//! QUIC server (in progress).
+//! A QUIC server on blocking POSIX sockets: HTTP/3 and an echo protocol, from one source on Linux, in WebAssembly on
+//! Node, and in WebAssembly in a Chrome Isolated Web App.
+//!
+//! The protocol is `quinn-proto`, a state machine without I/O. This crate gives it a socket and a clock:
+//!
+//! - [`Server`] owns both, and runs one loop: wait, receive a batch, let the applications run, transmit.
+//! - [`Connection`], [`SendStream`] and [`RecvStream`] are what an application sees: poll-based handles on the same
+//!   thread, woken by the loop.
+//! - [`app`] holds the applications, chosen by ALPN.
+//!
+//! One thread, no locks, no asynchronous runtime: applications are futures on a local executor that the loop runs
+//! between receiving and transmitting.
+
+pub mod app;
+mod certificate;
+mod config;
+mod connection;
+mod driver;
+mod stats;
+mod transport;
+
+pub use certificate::{Certificate, CertificateError};
+pub use config::Config;
+pub use connection::{Connection, ReadError, RecvStream, SendStream, WriteError};
+pub use driver::Server;
+pub use stats::Stats;

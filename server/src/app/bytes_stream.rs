@@ -1,0 +1,77 @@
+//! The body of `/bytes/N`: a reproducible stream, so that a client can check a download against its own computation.
+
+use bytes::Bytes;
+
+/// The most bytes that can be asked for: 1 GiB.
+pub(super) const MAX: u64 = 1 << 30;
+/// Bytes made at a time: what one download holds in memory beside the stream's own send buffer.
+const CHUNK: usize = 64 << 10;
+
+/// Little-endian 64-bit words; word k is SplitMix64's finaliser of (k + 1) · 0x9E3779B97F4A7C15, that is, SplitMix64
+/// seeded with 0 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+pub(super) struct BytesStream {
+    next_word: u64,
+    left: u64,
+}
+
+impl BytesStream {
+    /// The first `length` bytes of the stream.
+    pub(super) fn new(length: u64) -> Self {
+        Self {
+            next_word: 0,
+            left: length,
+        }
+    }
+}
+
+fn word(index: u64) -> u64 {
+    let mut z = (index + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+impl Iterator for BytesStream {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        if self.left == 0 {
+            return None;
+        }
+        let length = CHUNK.min(usize::try_from(self.left).unwrap_or(CHUNK));
+        let words = length.div_ceil(8) as u64;
+        let mut chunk = Vec::with_capacity(words as usize * 8);
+        for index in self.next_word..self.next_word + words {
+            chunk.extend_from_slice(&word(index).to_le_bytes());
+        }
+        chunk.truncate(length);
+        self.next_word += words;
+        self.left -= length as u64;
+        Some(chunk.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_splitmix64_seeded_with_zero() {
+        // The first outputs of the reference implementation.
+        let expected = [0xE220_A839_7B1D_CDAF_u64, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F];
+        let bytes: Vec<u8> = BytesStream::new(24).flatten().collect();
+        assert_eq!(
+            bytes,
+            expected.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn any_length_is_a_prefix_of_a_longer_one() {
+        let long: Vec<u8> = BytesStream::new(200_000).flatten().collect();
+        for length in [0, 1, 7, 8, 9, 65_535, 65_536, 65_537, 131_073] {
+            let short: Vec<u8> = BytesStream::new(length).flatten().collect();
+            assert_eq!(short, long[..length as usize], "{length} bytes");
+        }
+    }
+}

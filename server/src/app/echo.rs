@@ -1,0 +1,37 @@
+//! ALPN `echo`: what a client sends on a bidirectional stream comes back on it, its end too.
+
+use std::rc::Rc;
+
+use super::Context;
+use crate::{Connection, ReadError, RecvStream, SendStream};
+
+pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
+    // Ends with the connection.
+    while let Ok((send, recv)) = connection.accept_bi().await {
+        context.spawn(echo(send, recv));
+    }
+}
+
+async fn echo(mut send: SendStream, mut recv: RecvStream) {
+    loop {
+        match recv.chunk().await {
+            Ok(Some(chunk)) => {
+                if let Err(error) = send.write_all(&chunk).await {
+                    tracing::debug!("echo: {error}");
+                    return;
+                }
+            }
+            Ok(None) => {
+                if let Err(error) = send.finish() {
+                    tracing::debug!("echo: {error}");
+                }
+                return;
+            }
+            Err(ReadError::Reset(code)) => return send.reset(code),
+            Err(error) => {
+                tracing::debug!("echo: {error}");
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! ALPN `h3`: HTTP/3 requests through the `h3` crate.
+//!
+//! | request           | answer                                                   |
+//! |-------------------|----------------------------------------------------------|
+//! | `GET /`           | a page that says what is here                            |
+//! | `GET /bytes/N`    | N bytes of a reproducible stream, N up to 1 GiB          |
+//! | `POST /echo`      | the request's body                                       |
+//! | another method    | 405 with `allow`                                         |
+//! | anything else     | 404                                                      |
+
+use std::rc::Rc;
+
+use bytes::{Buf, Bytes};
+use h3::error::{Code, StreamError};
+use h3::server::RequestResolver;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+
+use super::Context;
+use super::bytes_stream::{self, BytesStream};
+use crate::Connection;
+use crate::stats::add;
+use crate::transport::{H3Connection, H3Stream};
+
+type RequestStream = h3::server::RequestStream<H3Stream<Bytes>, Bytes>;
+
+/// The largest header section, in bytes as RFC 9114, section 4.2.2 counts them.
+const MAX_FIELD_SECTION_SIZE: u64 = 16 << 10;
+
+const INDEX: &str = concat!(
+    "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Socket.IWA</title>\n",
+    "<h1>Socket.IWA</h1>\n<p>This is an HTTP/3 server: <code>GET /bytes/N</code> sends N bytes, ",
+    "<code>POST /echo</code> sends back what it gets.</p>\n</html>\n"
+);
+
+pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
+    let mut builder = h3::server::builder();
+    builder.max_field_section_size(MAX_FIELD_SECTION_SIZE);
+    let mut http = match builder.build(H3Connection(connection)).await {
+        Ok(http) => http,
+        Err(error) => return tracing::debug!("http: {error}"),
+    };
+    loop {
+        match http.accept().await {
+            Ok(Some(resolver)) => {
+                let task = request(context.clone(), resolver);
+                context.spawn(task);
+            }
+            Ok(None) => return,
+            Err(error) if error.is_h3_no_error() => return,
+            Err(error) => return tracing::debug!("http: {error}"),
+        }
+    }
+}
+
+async fn request(context: Rc<Context>, resolver: RequestResolver<H3Connection, Bytes>) {
+    // A stream that ends before its header section does, or breaks a rule, is answered by h3 itself.
+    match resolver.resolve_request().await {
+        Ok((request, mut stream)) => {
+            add(&context.stats.requests_total, 1);
+            if let Err(error) = respond(&context, &request, &mut stream).await {
+                tracing::debug!(method = %request.method(), path = request.uri().path(), "request: {error}");
+            }
+        }
+        Err(error) => tracing::debug!("request: {error}"),
+    }
+}
+
+/// What a path serves.
+enum Resource {
+    Index,
+    Bytes(u64),
+    /// `/bytes/` with something that is no length.
+    BadLength,
+    Echo,
+}
+
+impl Resource {
+    fn find(path: &str) -> Option<Self> {
+        match path {
+            "/" => Some(Self::Index),
+            "/echo" => Some(Self::Echo),
+            _ => {
+                let length = path.strip_prefix("/bytes/")?;
+                // `parse` alone would take a sign.
+                let digits = length.bytes().all(|byte| byte.is_ascii_digit());
+                match length.parse() {
+                    Ok(length) if digits && length <= bytes_stream::MAX => Some(Self::Bytes(length)),
+                    _ => Some(Self::BadLength),
+                }
+            }
+        }
+    }
+
+    fn allow(&self) -> &'static str {
+        match self {
+            Self::Echo => "POST",
+            _ => "GET, HEAD",
+        }
+    }
+
+    fn allows(&self, method: &Method) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method.as_str())
+    }
+}
+
+async fn respond(context: &Context, request: &Request<()>, stream: &mut RequestStream) -> Result<(), StreamError> {
+    let Some(resource) = Resource::find(request.uri().path()) else {
+        return text(stream, StatusCode::NOT_FOUND, "Nothing is here.\n", request.method()).await;
+    };
+    if !resource.allows(request.method()) {
+        let body = format!("This takes {}.\n", resource.allow());
+        let mut response = head(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "text/plain; charset=utf-8",
+            Some(body.len() as u64),
+        );
+        response
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static(resource.allow()));
+        return send(stream, response, [body.into()], request.method()).await;
+    }
+    match resource {
+        Resource::Index => {
+            let response = head(StatusCode::OK, "text/html; charset=utf-8", Some(INDEX.len() as u64));
+            send(
+                stream,
+                response,
+                [Bytes::from_static(INDEX.as_bytes())],
+                request.method(),
+            )
+            .await
+        }
+        Resource::Bytes(length) => {
+            let response = head(StatusCode::OK, "application/octet-stream", Some(length));
+            send(stream, response, BytesStream::new(length), request.method()).await
+        }
+        Resource::BadLength => {
+            let body = "The length is a number of bytes from 0 to 1073741824.\n";
+            text(stream, StatusCode::BAD_REQUEST, body, request.method()).await
+        }
+        Resource::Echo => echo(context, request, stream).await,
+    }
+}
+
+/// Sends the request's body back as it comes, so that its size costs no memory.
+async fn echo(context: &Context, request: &Request<()>, stream: &mut RequestStream) -> Result<(), StreamError> {
+    let declared = request.headers().get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > context.max_body) {
+        // H3_NO_ERROR: the response is complete without the rest of the request (RFC 9114, section 4.1).
+        stream.stop_sending(Code::H3_NO_ERROR);
+        let body = format!("A request body may have {} bytes.\n", context.max_body);
+        return text(stream, StatusCode::PAYLOAD_TOO_LARGE, &body, request.method()).await;
+    }
+    let mut response = head(StatusCode::OK, "application/octet-stream", declared);
+    if let Some(content_type) = request.headers().get(header::CONTENT_TYPE) {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, content_type.clone());
+    }
+    stream.send_response(response).await?;
+    let mut length = 0;
+    while let Some(mut data) = stream.recv_data().await? {
+        length += data.remaining() as u64;
+        if length > context.max_body {
+            // The status is sent: what is left is to break off, so that nobody takes a part for the whole.
+            stream.stop_sending(Code::H3_EXCESSIVE_LOAD);
+            stream.stop_stream(Code::H3_EXCESSIVE_LOAD);
+            return Ok(());
+        }
+        let data = data.copy_to_bytes(data.remaining());
+        stream.send_data(data).await?;
+    }
+    stream.finish().await
+}
+
+fn head(status: StatusCode, content_type: &'static str, length: Option<u64>) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some(length) = length {
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    response
+}
+
+async fn text(stream: &mut RequestStream, status: StatusCode, body: &str, method: &Method) -> Result<(), StreamError> {
+    let response = head(status, "text/plain; charset=utf-8", Some(body.len() as u64));
+    send(stream, response, [Bytes::copy_from_slice(body.as_bytes())], method).await
+}
+
+/// Sends a response; the body only where the method has one (RFC 9110, section 9.3.2).
+async fn send(
+    stream: &mut RequestStream,
+    response: Response<()>,
+    body: impl IntoIterator<Item = Bytes>,
+    method: &Method,
+) -> Result<(), StreamError> {
+    stream.send_response(response).await?;
+    if method != Method::HEAD {
+        for chunk in body {
+            stream.send_data(chunk).await?;
+        }
+    }
+    stream.finish().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn length(path: &str) -> Option<u64> {
+        match Resource::find(path) {
+            Some(Resource::Bytes(length)) => Some(length),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_length_is_digits_up_to_one_gib() {
+        assert_eq!(length("/bytes/0"), Some(0));
+        assert_eq!(length("/bytes/1073741824"), Some(1 << 30));
+        for path in [
+            "/bytes/1073741825",
+            "/bytes/abc",
+            "/bytes/",
+            "/bytes/-1",
+            "/bytes/+1",
+            "/bytes/1/2",
+            "/bytes/1e3",
+        ] {
+            assert!(matches!(Resource::find(path), Some(Resource::BadLength)), "{path}");
+        }
+    }
+
+    #[test]
+    fn other_paths_are_not_found() {
+        for path in ["", "/bytes", "/echo/", "/../etc/passwd", "//"] {
+            assert!(Resource::find(path).is_none(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The applications, chosen by ALPN: each is a future on the loop's executor, fed by a [`Connection`].
+
+use std::rc::Rc;
+
+use futures_executor::LocalSpawner;
+use futures_util::task::LocalSpawnExt;
+use quinn_proto::VarInt;
+
+use crate::{Connection, Stats};
+
+mod bytes_stream;
+mod echo;
+mod http;
+
+/// HTTP/3 (RFC 9114).
+pub(crate) const H3: &[u8] = b"h3";
+/// Every bidirectional stream comes back.
+const ECHO: &[u8] = b"echo";
+
+/// The protocols offered, in the order of preference.
+pub const ALPN: [&[u8]; 2] = [H3, ECHO];
+
+/// What applications share.
+pub(crate) struct Context {
+    pub(crate) stats: Rc<Stats>,
+    pub(crate) spawner: LocalSpawner,
+    /// The largest request body, in bytes.
+    pub(crate) max_body: u64,
+}
+
+impl Context {
+    /// Runs `future` beside the others until it ends.
+    fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        // The executor lives as long as the loop; without it nobody waits for the future either.
+        if self.spawner.spawn_local(future).is_err() {
+            tracing::debug!("a task was dropped: the server has stopped");
+        }
+    }
+}
+
+/// Starts the application that `connection` negotiated.
+pub(crate) fn start(context: &Rc<Context>, connection: Connection) {
+    match connection.alpn().as_deref() {
+        Some(H3) => context.spawn(http::serve(context.clone(), connection)),
+        Some(ECHO) => context.spawn(echo::serve(context.clone(), connection)),
+        // rustls refuses a handshake without a common protocol (RFC 9001, section 8.1).
+        _ => connection.close(VarInt::from_u32(0), b"no application protocol"),
+    }
+}

@@ -1,0 +1,52 @@
+//! What the server counts. Owned by the loop, shared with the applications on the same thread.
+
+use std::cell::Cell;
+
+/// Counters since the server started; those without `_total` that name things are current numbers.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Connections open now, handshakes in flight included.
+    pub connections: Cell<u64>,
+    /// Connections accepted.
+    pub connections_total: Cell<u64>,
+    /// HTTP requests whose header section was read.
+    pub requests_total: Cell<u64>,
+    /// Streams opened by clients.
+    pub streams_total: Cell<u64>,
+    /// UDP payload bytes sent.
+    pub bytes_sent: Cell<u64>,
+    /// UDP payload bytes received.
+    pub bytes_received: Cell<u64>,
+    /// Datagrams sent.
+    pub datagrams_sent: Cell<u64>,
+    /// Datagrams received.
+    pub datagrams_received: Cell<u64>,
+    /// Datagrams that the receive buffer had no room for.
+    pub datagrams_dropped: Cell<u64>,
+    /// Datagrams that could not be sent, and datagrams from an address that can't be answered.
+    pub send_errors: Cell<u64>,
+}
+
+/// Adds to a counter.
+pub(crate) fn add(counter: &Cell<u64>, amount: u64) {
+    counter.set(counter.get() + amount);
+}
+
+impl Stats {
+    /// The counters as one JSON object, each under its field's name.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "connections": self.connections.get(),
+            "connections_total": self.connections_total.get(),
+            "requests_total": self.requests_total.get(),
+            "streams_total": self.streams_total.get(),
+            "bytes_sent": self.bytes_sent.get(),
+            "bytes_received": self.bytes_received.get(),
+            "datagrams_sent": self.datagrams_sent.get(),
+            "datagrams_received": self.datagrams_received.get(),
+            "datagrams_dropped": self.datagrams_dropped.get(),
+            "send_errors": self.send_errors.get(),
+        })
+    }
+}
