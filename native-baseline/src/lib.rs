@@ -1,1 +1,92 @@
-//! Native client (in progress).
+//! A client of Socket.IWA's server that shares nothing with it above `quinn-proto`: quinn on tokio, and h3-quinn. It
+//! trusts one certificate, by its hash, as a browser does with WebTransport's `serverCertificateHashes`.
+
+pub mod check;
+mod http3;
+mod pinned;
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::crypto::rustls::QuicClientConfig;
+
+pub use http3::{Http, Response};
+pub use pinned::Pin;
+
+/// What went wrong, with what was tried.
+#[derive(Debug)]
+pub struct Error(String);
+
+impl Error {
+    /// Names what was tried, and keeps the reason's text.
+    pub fn new(tried: impl fmt::Display, reason: impl fmt::Display) -> Self {
+        Self(format!("{tried}: {reason}"))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// How long a handshake may take: a server that isn't there says nothing.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A UDP socket to connect from.
+#[derive(Clone, Debug)]
+pub struct Client {
+    endpoint: quinn::Endpoint,
+    pin: Pin,
+}
+
+impl Client {
+    /// A client for a server at an address of `server`'s family, whose certificate has the hash `pin`. Needs a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// When no socket can be had.
+    pub fn new(server: SocketAddr, pin: Pin) -> Result<Self, Error> {
+        let local = match server {
+            SocketAddr::V4(_) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0),
+            SocketAddr::V6(_) => SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0),
+        };
+        let endpoint = quinn::Endpoint::client(local).map_err(|error| Error::new(format!("bind {local}"), error))?;
+        Ok(Self { endpoint, pin })
+    }
+
+    /// Connects with the application protocols `alpn`, the most wanted first.
+    ///
+    /// # Errors
+    ///
+    /// When the handshake fails or takes more than ten seconds.
+    pub async fn connect(&self, server: SocketAddr, alpn: &[&[u8]]) -> Result<quinn::Connection, Error> {
+        let tried = || format!("connect to {server}");
+        let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("the provider has TLS 1.3 cipher suites")
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(self.pin.verifier()))
+            .with_no_client_auth();
+        tls.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        let crypto = QuicClientConfig::try_from(tls).expect("the provider has the Initial cipher suite");
+        let connecting = self
+            .endpoint
+            .connect_with(quinn::ClientConfig::new(Arc::new(crypto)), server, "localhost")
+            .map_err(|error| Error::new(tried(), error))?;
+        match tokio::time::timeout(HANDSHAKE_DEADLINE, connecting).await {
+            Ok(connected) => connected.map_err(|error| Error::new(tried(), error)),
+            Err(_) => Err(Error::new(tried(), "no handshake within 10 s; is the server running?")),
+        }
+    }
+
+    /// Waits until the connections' ends are known to the server.
+    pub async fn finish(self) {
+        self.endpoint.wait_idle().await;
+    }
+}

@@ -1,0 +1,111 @@
+//! Trust in one certificate, by the SHA-256 of its DER.
+
+use std::str::FromStr;
+
+use rustls::DigitallySignedStruct;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+
+/// SHA-256 of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pin([u8; 32]);
+
+impl FromStr for Pin {
+    type Err = String;
+
+    /// From 64 hexadecimal digits; colons between them are ignored.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits: Vec<u32> = text
+            .chars()
+            .filter(|&char| char != ':')
+            .filter_map(|char| char.to_digit(16))
+            .collect();
+        let length = text.chars().filter(|&char| char != ':').count();
+        if digits.len() != 64 || length != 64 {
+            return Err("a SHA-256 has 64 hexadecimal digits".into());
+        }
+        Ok(Self(std::array::from_fn(|byte| {
+            (digits[2 * byte] * 16 + digits[2 * byte + 1]) as u8
+        })))
+    }
+}
+
+impl Pin {
+    pub(crate) fn verifier(self) -> impl ServerCertVerifier {
+        PinnedVerifier {
+            pin: self,
+            algorithms: rustls::crypto::ring::default_provider().signature_verification_algorithms,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct PinnedVerifier {
+    pin: Pin,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for PinnedVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let digest = ring::digest::digest(&ring::digest::SHA256, end_entity);
+        if digest.as_ref() == self.pin.0 {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(rustls::Error::General(
+                "the server's certificate has another SHA-256".into(),
+            ))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_is_64_hexadecimal_digits_with_or_without_colons() {
+        let plain: Pin = "0123456789abcdef".repeat(4).parse().unwrap();
+        let colons: Pin = ["01:23:45:67:89:AB:CD:EF"; 4].join(":").parse().unwrap();
+        assert_eq!(plain, colons);
+        assert_eq!(plain.0[..3], [0x01, 0x23, 0x45]);
+        for wrong in [
+            "",
+            "0123",
+            &"g".repeat(64),
+            &"0".repeat(65),
+            &format!("{}é", "0".repeat(63)),
+        ] {
+            assert!(wrong.parse::<Pin>().is_err(), "{wrong}");
+        }
+    }
+}
