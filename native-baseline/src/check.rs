@@ -123,7 +123,7 @@ async fn download(http: &Http, plan: &Plan, report: &mut Report) -> Result<(), E
 }
 
 /// Requests of different lengths at once, so that an answer on the wrong stream shows.
-async fn concurrent_requests(http: &Arc<Http>, count: usize) -> usize {
+pub(crate) async fn concurrent_requests(http: &Arc<Http>, count: usize) -> usize {
     let tasks: Vec<_> = (0..count)
         .map(|number| {
             let http = http.clone();

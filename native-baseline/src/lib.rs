@@ -1,6 +1,7 @@
 //! A client of Socket.IWA's server that shares nothing with it above `quinn-proto`: quinn on tokio, and h3-quinn. It
 //! trusts one certificate, by its hash, as a browser does with WebTransport's `serverCertificateHashes`.
 
+pub mod cases;
 pub mod check;
 mod http3;
 mod pinned;
@@ -66,23 +67,27 @@ impl Client {
     ///
     /// When the handshake fails or takes more than ten seconds.
     pub async fn connect(&self, server: SocketAddr, alpn: &[&[u8]]) -> Result<quinn::Connection, Error> {
+        let alpn = alpn.iter().map(|name| name.to_vec()).collect();
         let tried = || format!("connect to {server}");
+        match tokio::time::timeout(HANDSHAKE_DEADLINE, self.start(server, alpn)?).await {
+            Ok(connected) => connected.map_err(|error| Error::new(tried(), error)),
+            Err(_) => Err(Error::new(tried(), "no handshake within 10 s; is the server running?")),
+        }
+    }
+
+    /// Sends the first packet of a connection.
+    pub(crate) fn start(&self, server: SocketAddr, alpn: Vec<Vec<u8>>) -> Result<quinn::Connecting, Error> {
         let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("the provider has TLS 1.3 cipher suites")
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(self.pin.verifier()))
             .with_no_client_auth();
-        tls.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        tls.alpn_protocols = alpn;
         let crypto = QuicClientConfig::try_from(tls).expect("the provider has the Initial cipher suite");
-        let connecting = self
-            .endpoint
+        self.endpoint
             .connect_with(quinn::ClientConfig::new(Arc::new(crypto)), server, "localhost")
-            .map_err(|error| Error::new(tried(), error))?;
-        match tokio::time::timeout(HANDSHAKE_DEADLINE, connecting).await {
-            Ok(connected) => connected.map_err(|error| Error::new(tried(), error)),
-            Err(_) => Err(Error::new(tried(), "no handshake within 10 s; is the server running?")),
-        }
+            .map_err(|error| Error::new(format!("connect to {server}"), error))
     }
 
     /// Waits until the connections' ends are known to the server.

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde_json::json;
 use socket_iwa_native::Pin;
-use socket_iwa_native::check::{Plan, Report, run};
+use socket_iwa_native::cases::{self, Outcome, Target};
+use socket_iwa_native::check::{self, Plan, Report};
 
 /// Checks a Socket.IWA server from outside, with quinn and h3-quinn.
 #[derive(Parser)]
@@ -19,54 +21,115 @@ struct Arguments {
 enum Command {
     /// Handshake, request, download compared by SHA-256, concurrent requests, echo. Exits with 1 if anything is wrong
     Check {
-        /// Address and port of the server
-        #[arg(long, value_name = "ADDR:PORT")]
-        connect: SocketAddr,
-        /// SHA-256 of its certificate, in hexadecimal, as the server prints it
-        #[arg(long, value_name = "HEX")]
-        cert_sha256: Pin,
+        #[command(flatten)]
+        server: ServerArguments,
         /// Bytes to download
         #[arg(long, default_value_t = 16 << 20)]
         bytes: u64,
         /// Requests at once
         #[arg(long, default_value_t = 100)]
         requests: usize,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
     },
+    /// Right answers to wrong requests, and service to others while a client misbehaves. Exits with 1 if a case fails
+    Cases {
+        #[command(flatten)]
+        server: ServerArguments,
+        /// The server's limit of a request body in bytes (its --max-body)
+        #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+        max_body: u64,
+        /// Only the cases whose name contains this
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        only: String,
+    },
+}
+
+#[derive(clap::Args)]
+struct ServerArguments {
+    /// Address and port of the server
+    #[arg(long, value_name = "ADDR:PORT")]
+    connect: SocketAddr,
+    /// SHA-256 of its certificate, in hexadecimal, as the server prints it
+    #[arg(long, value_name = "HEX")]
+    cert_sha256: Pin,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Command::Check {
-        connect,
-        cert_sha256,
-        bytes,
-        requests,
-        json,
-    } = Arguments::parse().command;
-    let plan = Plan {
-        server: connect,
-        pin: cert_sha256,
-        bytes,
-        requests,
+    let right = match Arguments::parse().command {
+        Command::Check {
+            server,
+            bytes,
+            requests,
+        } => {
+            check(
+                &Plan {
+                    server: server.connect,
+                    pin: server.cert_sha256,
+                    bytes,
+                    requests,
+                },
+                server.json,
+            )
+            .await
+        }
+        Command::Cases { server, max_body, only } => {
+            let target = Target {
+                server: server.connect,
+                pin: server.cert_sha256,
+                max_body,
+            };
+            run_cases(target, &only, server.json).await
+        }
     };
+    if right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the check and prints its report. Returns whether everything was right.
+async fn check(plan: &Plan, json: bool) -> bool {
     let mut report = Report::default();
-    let error = run(&plan, &mut report).await.err();
+    let error = check::run(plan, &mut report).await.err();
     if json {
-        println!("{}", report.to_json(&plan, error.as_ref()));
+        println!("{}", report.to_json(plan, error.as_ref()));
     } else {
-        print(&plan, &report);
+        print(plan, &report);
         if let Some(error) = &error {
             eprintln!("error: {error}");
         }
     }
-    if error.is_none() && report.is_ok(&plan) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    error.is_none() && report.is_ok(plan)
+}
+
+/// Runs the cases, says how each went as it goes, and prints a summary. Returns whether none failed.
+async fn run_cases(target: Target, only: &str, json: bool) -> bool {
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for case in cases::ALL.iter().filter(|case| case.name.contains(only)) {
+        match case.run(target).await {
+            Outcome::Passed => {
+                passed += 1;
+                eprintln!("ok       {}", case.name);
+            }
+            Outcome::Failed(seen) => {
+                failed += 1;
+                eprintln!("FAILED   {}: {seen}", case.name);
+            }
+            Outcome::Skipped(reason) => {
+                skipped += 1;
+                eprintln!("skipped  {}: {reason}", case.name);
+            }
+        }
     }
+    if json {
+        println!(
+            "{}",
+            json!({ "ok": failed == 0, "passed": passed, "failed": failed, "skipped": skipped })
+        );
+    } else {
+        println!("{passed} passed, {failed} failed, {skipped} skipped");
+    }
+    failed == 0
 }
 
 fn print(plan: &Plan, report: &Report) {

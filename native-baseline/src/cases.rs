@@ -1,0 +1,129 @@
+//! Behaviour of a running server, case by case: right answers to wrong requests, and service to everybody else while
+//! one client misbehaves. The same cases run against every runtime.
+
+mod http;
+mod transport;
+
+use std::net::SocketAddr;
+use std::pin::Pin as Boxed;
+use std::time::Duration;
+
+use ::http::{Method, StatusCode};
+
+use crate::{Client, Error, Http, Pin};
+
+/// How long one case may take.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The server under test.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Where it is.
+    pub server: SocketAddr,
+    /// SHA-256 of its certificate.
+    pub pin: Pin,
+    /// Its limit of a request body, in bytes; some cases send just over it.
+    pub max_body: u64,
+}
+
+/// What a case came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it should be.
+    Passed,
+    /// Not, and what was seen instead.
+    Failed(String),
+    /// It can't run here, and why.
+    Skipped(String),
+}
+
+type Run = fn(Target) -> Boxed<Box<dyn Future<Output = Result<Outcome, Error>>>>;
+
+/// A named behaviour.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// What holds, as a sentence in snake case.
+    pub name: &'static str,
+    run: Run,
+}
+
+/// Lists async functions as cases under their own names.
+macro_rules! cases {
+    ($($module:ident :: $name:ident),* $(,)?) => {
+        [$(Case { name: stringify!($name), run: |target| Box::pin($module::$name(target)) }),*]
+    };
+}
+
+/// All cases, in the order they run.
+pub const ALL: [Case; 22] = cases![
+    http::the_index_is_served,
+    http::an_unknown_path_is_404,
+    http::a_wrong_method_is_405_and_names_the_right_ones,
+    http::head_has_the_headers_of_get_and_no_body,
+    http::a_length_that_is_no_number_is_400,
+    http::any_length_comes_exactly,
+    http::a_body_is_echoed_with_its_content_type,
+    http::a_declared_body_over_the_limit_is_413,
+    http::an_undeclared_body_over_the_limit_is_cut_off,
+    http::a_hundred_requests_at_once_are_answered,
+    transport::an_echo_stream_comes_back,
+    transport::fifty_echo_streams_at_once_come_back,
+    transport::a_reset_stream_is_reset_back,
+    transport::twenty_connections_at_once_are_served,
+    transport::an_unknown_application_protocol_is_refused,
+    transport::an_unknown_version_is_answered_with_the_known_ones,
+    transport::a_client_hello_of_two_datagrams_is_understood,
+    transport::a_client_that_stops_reading_holds_up_nobody,
+    transport::a_client_that_vanishes_holds_up_nobody,
+    transport::garbage_datagrams_hold_up_nobody,
+    transport::a_datagram_from_port_0_holds_up_nobody,
+    transport::a_handshake_that_is_never_finished_holds_up_nobody,
+];
+
+impl Case {
+    /// Runs the case. Needs a tokio runtime of one thread, with a `LocalSet`.
+    pub async fn run(&self, target: Target) -> Outcome {
+        match tokio::time::timeout(DEADLINE, (self.run)(target)).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => Outcome::Failed(error.to_string()),
+            Err(_) => Outcome::Failed(format!("no end within {} s", DEADLINE.as_secs())),
+        }
+    }
+}
+
+/// Passed if `condition` holds, else failed with what was `seen`.
+fn expect(condition: bool, seen: impl std::fmt::Display) -> Outcome {
+    if condition {
+        Outcome::Passed
+    } else {
+        Outcome::Failed(seen.to_string())
+    }
+}
+
+impl Target {
+    fn client(self) -> Result<Client, Error> {
+        Client::new(self.server, self.pin)
+    }
+
+    async fn http(self) -> Result<Http, Error> {
+        Http::new(self.client()?.connect(self.server, &[b"h3"]).await?).await
+    }
+
+    async fn echo(self) -> Result<quinn::Connection, Error> {
+        self.client()?.connect(self.server, &[b"echo"]).await
+    }
+
+    /// Whether a new client is served: the second half of every case of misbehaviour.
+    async fn serves_others(self) -> Result<Outcome, Error> {
+        let response = self.http().await?.request(Method::GET, "/bytes/100000", "").await?;
+        let right = response.status == StatusCode::OK && response.body == crate::check::expected_bytes(100_000);
+        Ok(expect(
+            right,
+            format!(
+                "another client got {} and {} bytes",
+                response.status,
+                response.body.len()
+            ),
+        ))
+    }
+}
