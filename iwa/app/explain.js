@@ -1,0 +1,91 @@
+/**
+ * From a server's last word to what a person can do about it. Pure functions; the words are those of the server, the
+ * socket library and Chromium 156.
+ */
+
+/**
+ * @typedef {{title: string, advice: string}} Explanation `title` says what happened, `advice` the next step
+ */
+
+/** The first pattern that matches the reason explains it. @type {[RegExp, (listen: string) => Explanation][]} */
+const KNOWN = [
+  [
+    /EADDRINUSE|address (already )?in use/i,
+    (listen) => ({
+      title: `The address ${listen} is already in use`,
+      advice: 'Another program or another window of this app has this port. Choose another port, or 0 for any free one.',
+    }),
+  ],
+  [
+    /access to local network is blocked|not allowed to (use|access)|permission (was )?(denied|refused) by the user/i,
+    () => PERMISSION_REFUSED,
+  ],
+  [
+    /EACCES|EPERM|permission denied|access to the requested host or port is blocked/i,
+    () => PERMISSION_REFUSED,
+  ],
+  [
+    /EADDRNOTAVAIL|address not available|cannot assign requested address|address is not valid/i,
+    (listen) => ({
+      title: `This device does not have the address ${listen}`,
+      advice: 'Use 127.0.0.1 for this device only, 0.0.0.0 or :: for every network, or one of the device’s own addresses.',
+    }),
+  ],
+  [
+    /\b(PEM|certificate|private key)\b/i,
+    () => ({
+      title: 'The certificate could not be used',
+      advice: 'Check that the certificate and key files are PEM and belong together, then start again.',
+    }),
+  ],
+  [
+    /could not be loaded|failed to fetch|importing a module script failed|worker could not be/i,
+    () => ({
+      title: 'The server program could not be loaded',
+      advice: 'The installation is incomplete. Install the app again; from source, build it first (cargo xtask build).',
+    }),
+  ],
+  [
+    /RuntimeError|out of memory|unreachable|aborted|table index|signature mismatch|SuspendError/i,
+    () => ({
+      title: 'The server stopped because of an error of its own',
+      advice: 'Start it again. If it happens again, please report it with the log below.',
+    }),
+  ],
+];
+
+/** @type {Explanation} */
+const PERMISSION_REFUSED = {
+  title: 'Chrome does not let this app use the network',
+  advice:
+    'One of the two prompts was blocked. Open the app’s menu (⋮), then App info, then Settings; allow “Local network” ' +
+    'and “Apps on device”, and start again.',
+};
+
+/**
+ * @param {import('./server-control.js').Failure} failure
+ * @param {string} listen the address it was started with
+ * @returns {Explanation}
+ */
+export function explainFailure({ exitCode, reason }, listen) {
+  const known = KNOWN.find(([pattern]) => pattern.test(reason));
+  if (known) return known[1](listen);
+  return {
+    title: exitCode === null ? 'The server stopped unexpectedly' : `The server ended with code ${exitCode}`,
+    advice: 'The log below has its last words. It can be started again.',
+  };
+}
+
+/**
+ * What of the browser the server can't run without, as a sentence, or "" when all is there.
+ * @param {typeof globalThis} scope the page's global object
+ */
+export function missingSupport(scope) {
+  if (!('UDPSocket' in scope)) {
+    return 'This page has no Direct Sockets: it runs only as an installed Isolated Web App, in Chrome or Chromium 150 or newer.';
+  }
+  if (!('Suspending' in WebAssembly)) {
+    return 'This browser has no WebAssembly JavaScript Promise Integration (JSPI): Chrome or Chromium 150 or newer is needed.';
+  }
+  return '';
+}

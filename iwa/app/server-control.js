@@ -1,0 +1,141 @@
+/**
+ * The life of the server as the page sees it: stopped, starting, running, stopping, failed, and again. It owns the
+ * worker and its deadlines, and knows nothing of the page: state, output and counts leave as events.
+ *
+ * Events: `state` (read .state, .ready, .failure), `output` {stream, line}, `stats` {the server's counters}.
+ */
+
+/**
+ * @typedef {'stopped' | 'starting' | 'running' | 'stopping' | 'failed'} State
+ * @typedef {{ready: true, address: string, port: number, cert_sha256: string, cert_pem: string}} Ready
+ * @typedef {{args: string[], files?: import('./emscripten-program.js').ProgramFile[]}} StartOptions
+ * @typedef {{exitCode: number | null, reason: string}} Failure `exitCode` is null when the program did not exit by
+ *   itself; `reason` is its last word
+ * @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike
+ */
+
+/** Milliseconds that a server gets for closing its connections; its own drain takes three probe timeouts, under one. */
+const STOP_DEADLINE = 5000;
+
+export class ServerControl extends EventTarget {
+  /** @type {State} */
+  state = 'stopped';
+  /** What the running server said of itself. @type {Ready | null} */
+  ready = null;
+  /** Why `state` is failed. @type {Failure | null} */
+  failure = null;
+  /** The exit code of the last run that ended by itself. @type {number | null} */
+  exitCode = null;
+
+  #createWorker;
+  #stopDeadline;
+  /** @type {WorkerLike | null} */
+  #worker = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #lastError = '';
+
+  /**
+   * @param {() => WorkerLike} createWorker a fresh worker for each run
+   * @param {{stopDeadline?: number}} [options] milliseconds
+   */
+  constructor(createWorker, { stopDeadline = STOP_DEADLINE } = {}) {
+    super();
+    this.#createWorker = createWorker;
+    this.#stopDeadline = stopDeadline;
+  }
+
+  /**
+   * Starts the server in a fresh worker. Does nothing while one is there.
+   * @param {StartOptions} options the server's arguments, and files it shall find in its file system
+   */
+  start({ args, files = [] }) {
+    if (this.#worker) return;
+    this.ready = this.failure = this.exitCode = null;
+    this.#lastError = '';
+    let worker;
+    try {
+      worker = this.#worker = this.#createWorker();
+    } catch (error) {
+      return this.#fail(null, `no worker could be started: ${error}`);
+    }
+    const current = (/** @type {(event: any) => void} */ handler) => (/** @type {any} */ event) => {
+      if (this.#worker === worker) handler(event); // a terminated worker's last messages belong to no run
+    };
+    worker.addEventListener('message', current((event) => this.#receive(event.data)));
+    worker.addEventListener('error', current((event) => this.#fail(null, event.message || 'its worker could not be loaded')));
+    this.#enter('starting');
+    worker.postMessage({ start: { args, files } });
+  }
+
+  /** Asks the server to close its connections and exit; after the deadline its worker is ended. */
+  stop() {
+    if (this.state !== 'starting' && this.state !== 'running') return;
+    this.#enter('stopping');
+    this.#worker?.postMessage({ stop: true });
+    this.#timer = setTimeout(() => {
+      this.#output('stderr', `WARN the server did not stop within ${this.#stopDeadline / 1000} s and was ended`);
+      this.#end('stopped');
+    }, this.#stopDeadline);
+  }
+
+  /** @param {import('./emscripten-program.js').ProgramMessage} message */
+  #receive(message) {
+    if ('stream' in message) {
+      this.#output(message.stream, message.line);
+    } else if ('failed' in message) {
+      this.#fail(null, message.failed);
+    } else {
+      this.exitCode = message.exit;
+      if (message.exit === 0) this.#end('stopped');
+      else this.#fail(message.exit, this.#lastError || `the server exited with code ${message.exit}`);
+    }
+  }
+
+  /** @param {'stdout' | 'stderr'} stream @param {string} line */
+  #output(stream, line) {
+    if (stream === 'stderr') {
+      if (line.trim()) this.#lastError = line.trim();
+    } else {
+      this.#interpret(line);
+    }
+    this.dispatchEvent(new CustomEvent('output', { detail: { stream, line } }));
+  }
+
+  /** @param {string} line of the server's standard output: one JSON object */
+  #interpret(line) {
+    let report;
+    try {
+      report = JSON.parse(line);
+    } catch {
+      return; // not a report; it is shown as it is
+    }
+    if (report.ready && this.state === 'starting') {
+      this.ready = report;
+      this.#enter('running');
+    } else if (report.stats) {
+      this.dispatchEvent(new CustomEvent('stats', { detail: report.stats }));
+    }
+  }
+
+  /** @param {number | null} exitCode @param {string} reason */
+  #fail(exitCode, reason) {
+    this.failure = { exitCode, reason };
+    this.#end('failed');
+  }
+
+  /** @param {'stopped' | 'failed'} state */
+  #end(state) {
+    clearTimeout(this.#timer);
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.ready = null;
+    this.#enter(state);
+  }
+
+  /** @param {State} state */
+  #enter(state) {
+    this.state = state;
+    this.dispatchEvent(new Event('state'));
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * An Isolated Web App served from a directory and running in a headless Chromium: install, permissions, launch, and its
+ * page. Every step has a time limit and names itself when it fails. It knows nothing of what the app does.
+ */
+import { findChromium, startChromium } from './chromium.mjs';
+import { startDevServer } from './dev-server.mjs';
+import { LaunchError, within } from './launch-error.mjs';
+
+/**
+ * The id of an app served by a development proxy: 35 bytes in base32, of which the last three, 00 00 02, say so. With
+ * the id of a signed bundle Chromium 156 takes the URL for the bundle's own address and downloads it.
+ */
+const PROXY_BUNDLE_ID = `${'a'.repeat(55)}c`;
+const ORIGIN = `isolated-app://${PROXY_BUNDLE_ID}`;
+
+/** What Direct Sockets ask the user for: Chromium 156 has the last two, older ones the first. */
+const PERMISSIONS = ['local-network-access', 'local-network', 'loopback-network'];
+
+const STEP_LIMIT = 60;
+
+/**
+ * @typedef {object} IsolatedApp
+ * @property {import('puppeteer-core').Page} page
+ * @property {import('puppeteer-core').Browser} browser
+ * @property {string} version e.g. "Chrome/156.0.8078.79"
+ * @property {Promise<never>} lost rejects with a LaunchError when Chromium or the page is gone; for races
+ * @property {(prefix: string, directory: string) => void} mount serves another directory below a prefix
+ * @property {(setting: 'granted' | 'denied' | 'prompt') => Promise<void>} setPermissions
+ * @property {() => Promise<void>} close ends the browser and the dev server and removes the profile; may be called again
+ */
+
+/**
+ * @param {{
+ *   directory: string, chromium?: string, verbose?: boolean, window?: {width: number, height: number},
+ *   permissions?: 'granted' | 'denied' | 'prompt', signal?: AbortSignal, stepLimit?: number,
+ * }} options `chromium` as in findChromium; an abort of `signal` ends the launch, its reason being the error; `stepLimit`
+ *   in seconds
+ * @returns {Promise<IsolatedApp>}
+ * @throws {LaunchError} nothing is left behind then
+ */
+export async function launchIsolatedApp({
+  directory,
+  chromium: asked,
+  verbose = false,
+  window = { width: 1280, height: 800 },
+  permissions = 'granted',
+  signal,
+  stepLimit = STEP_LIMIT,
+}) {
+  const executable = findChromium(asked);
+  /** @type {Promise<never>} */
+  const aborted = new Promise((_, reject) => {
+    if (signal?.aborted) reject(signal.reason);
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => {});
+
+  const server = await startDevServer(directory);
+  /** @type {import('./chromium.mjs').Chromium | undefined} */
+  let chromium;
+  const close = async () => {
+    await chromium?.close();
+    await server.close();
+  };
+
+  try {
+    chromium = await startChromium({ executable, verbose, interruptions: [aborted], startLimit: stepLimit });
+    const { browser, died } = chromium;
+    const step = (/** @type {string} */ what, /** @type {Promise<any>} */ promise) =>
+      within(what, stepLimit, promise, [died, aborted]);
+
+    const version = await step('ask Chromium for its version', browser.version());
+    await step(
+      `install the app from ${server.url} in ${version} (PWA.install)`,
+      browser.installPWA({ manifestId: `${ORIGIN}/`, installUrlOrBundleUrl: server.url }),
+    );
+    const devtools = await step('attach to the browser', browser.target().createCDPSession());
+    const setPermissions = async (/** @type {string} */ setting) => {
+      for (const name of PERMISSIONS) {
+        const permission = { permission: { name }, setting, origin: ORIGIN };
+        await step(`set the permission ${name} (Browser.setPermission)`, devtools.send('Browser.setPermission', permission));
+      }
+    };
+    await setPermissions(permissions);
+    /** @type {import('puppeteer-core').Page} */
+    const page = await step('launch the app (PWA.launch)', browser.launchPWA({ manifestId: `${ORIGIN}/` }));
+    await step('size the window', page.setViewport(window));
+
+    /** @type {Promise<never>} */
+    const lost = Promise.race([
+      died,
+      new Promise((_, reject) => {
+        page.once('error', (error) => reject(new LaunchError(`the app's page crashed: ${error.message}`)));
+        page.once('close', () => reject(new LaunchError("the app's page was closed")));
+      }),
+    ]);
+    lost.catch(() => {});
+    return { page, browser, version, lost, mount: server.mount, setPermissions, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

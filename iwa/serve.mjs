@@ -1,0 +1,163 @@
+/**
+ * Runs the server inside the Isolated Web App in a headless Chromium, as `socket-iwa-server` runs natively: the same
+ * arguments, ready line, log on stderr, exit codes, and the same ways to stop it.
+ */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { runMain } from './command.mjs';
+import { launchIsolatedApp } from './isolated-app.mjs';
+import { LaunchError, within } from './launch-error.mjs';
+import { prepareServerArgs } from './server-args.mjs';
+
+const USAGE = `Usage: node iwa/serve.mjs [OPTIONS] [-- SERVER ARGUMENTS]
+
+Serves from inside a headless Chromium: installs the app of target/iwa, presses Start, prints one line when the server
+is ready, logs to stderr. Stops on SIGINT, SIGTERM or the end of its stdin.
+
+  --json               the ready line is one JSON object, as the server's own
+  --screenshot FILE    a PNG of the page, taken just before it stops
+  --window WxH         the window's size in CSS pixels (default: 1280x800)
+  --app DIRECTORY      the app (default: target/iwa, made by iwa/build.mjs)
+  --chromium PATH      the browser (default: $CHROMIUM, else chromium, google-chrome, ... on $PATH)
+  --verbose            Chromium's own messages and the page's console too
+  --help               this text
+
+Server arguments are those of socket-iwa-server, e.g. --listen 127.0.0.1:0 --cert FILE --key FILE.
+Exit code: that of the server; 2 for what can be mended here (no browser, bad arguments, port in use); 1 when the
+browser or the page fails.
+`;
+
+/** Seconds. Compiling the server's WebAssembly and making a certificate take well under one. */
+const READY_LIMIT = 60;
+/** The page itself ends a server that does not stop within 5 s. */
+const STOP_LIMIT = 15;
+
+const OPTIONS = /** @type {const} */ ({
+  json: { type: 'boolean' },
+  screenshot: { type: 'string' },
+  window: { type: 'string', default: '1280x800' },
+  app: { type: 'string', default: fileURLToPath(new URL('../target/iwa', import.meta.url)) },
+  chromium: { type: 'string' },
+  verbose: { type: 'boolean', default: false },
+  help: { type: 'boolean' },
+});
+
+/**
+ * @typedef {{state: string, exitCode: number | null, failure: {exitCode: number | null, reason: string} | null}
+ *   | {stream: 'stdout' | 'stderr', line: string} | {invalid: string}} PageEvent as app.js's automation tells them
+ */
+
+/**
+ * Hears the page's events, in order.
+ * @param {import('puppeteer-core').Page} page
+ * @param {(event: PageEvent) => void} onEvent
+ */
+async function listenTo(page, onEvent) {
+  const devtools = await page.createCDPSession();
+  devtools.on('Runtime.bindingCalled', ({ name, payload }) => {
+    if (name === 'tellLauncher') onEvent(JSON.parse(payload));
+  });
+  await devtools.send('Runtime.enable');
+  await devtools.send('Runtime.addBinding', { name: 'tellLauncher' });
+  await page.waitForFunction(() => /** @type {any} */ (globalThis).socketIwa);
+  await page.evaluate(() => {
+    const { socketIwa, tellLauncher } = /** @type {any} */ (globalThis);
+    socketIwa.events.addEventListener('event', (/** @type {CustomEvent} */ event) => tellLauncher(JSON.stringify(event.detail)));
+  });
+}
+
+/** @param {string} line the server's ready line */
+function readable(line) {
+  const { address, port, cert_sha256: hash } = JSON.parse(line);
+  const host = address.includes(':') ? `[${address}]` : address;
+  return `ready: https://${host}:${port} (certificate SHA-256 ${hash})`;
+}
+
+/** @param {AbortSignal} signal */
+async function main(signal) {
+  const split = process.argv.indexOf('--');
+  const own = process.argv.slice(2, split < 0 ? undefined : split);
+  const { values } = parseArgs({ args: own, options: OPTIONS });
+  if (values.help) return void process.stdout.write(USAGE);
+  const size = /^(\d+)x(\d+)$/.exec(values.window);
+  if (!size) throw new LaunchError(`--window is WIDTHxHEIGHT, not ${values.window}`, { exitCode: 2 });
+  const { listen, args, files, ...wanted } = await prepareServerArgs(split < 0 ? [] : process.argv.slice(split + 1));
+  const json = values.json || wanted.json;
+
+  // Listened to from the start: a parent that dies while Chromium is starting leaves none behind.
+  const stopAsked = Promise.race([
+    new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
+    new Promise((resolve) => process.stdin.once('end', resolve).once('close', resolve).once('error', resolve).resume()),
+  ]);
+  const early = new AbortController();
+  void stopAsked.then(() => early.abort('SIGTERM'));
+
+  const app = await launchIsolatedApp({
+    directory: path.resolve(values.app),
+    chromium: values.chromium,
+    verbose: values.verbose,
+    window: { width: Number(size[1]), height: Number(size[2]) },
+    signal: early.signal,
+  });
+  try {
+    return await serve(app);
+  } finally {
+    await app.close();
+  }
+
+  /** @param {import('./isolated-app.mjs').IsolatedApp} app */
+  async function serve({ page, lost }) {
+    if (values.verbose) page.on('console', (message) => process.stderr.write(`page: ${message.text()}\n`));
+    page.on('pageerror', (error) => process.stderr.write(`page: ${error instanceof Error ? error.stack : error}\n`));
+
+    /** @type {(state: 'ready' | {exitCode: number}) => void} */
+    let settleStart = () => {};
+    const started = new Promise((resolve) => (settleStart = resolve));
+    /** @type {(exitCode: number) => void} */
+    let settleEnd = () => {};
+    /** @type {Promise<number>} */
+    const ended = new Promise((resolve) => (settleEnd = resolve));
+    let serverSaidWhy = false;
+
+    await within('reach the app’s page', READY_LIMIT, listenTo(page, (event) => {
+      if ('invalid' in event) {
+        process.stderr.write(`serve: error: ${event.invalid}\n`);
+        settleEnd(2);
+      } else if ('stream' in event && event.stream === 'stderr') {
+        serverSaidWhy = true;
+        process.stderr.write(`${event.line}\n`);
+      } else if ('stream' in event) {
+        if (event.line.startsWith('{"ready"')) settleStart('ready');
+        if (json && (wanted.stats || !event.line.startsWith('{"stats"'))) process.stdout.write(`${event.line}\n`);
+        else if (event.line.startsWith('{"ready"')) process.stdout.write(`${readable(event.line)}\n`);
+      } else if (event.state === 'stopped') {
+        settleEnd(event.exitCode ?? 0);
+      } else if (event.failure) {
+        // A server that exits has said why on stderr; one that traps has not.
+        if (event.failure.exitCode === null || !serverSaidWhy) {
+          process.stderr.write(`serve: error: the server failed: ${event.failure.reason}\n`);
+        }
+        settleEnd(event.failure.exitCode ?? 1);
+      }
+    }), [lost]);
+
+    await page.evaluate((options) => /** @type {any} */ (globalThis).socketIwa.configure(options), { listen, args, files });
+    await within('press Start', READY_LIMIT, page.click('#start'), [lost]);
+    const first = Promise.race([started, ended, stopAsked]);
+    await within('start the server in the app', READY_LIMIT, first, [lost]);
+    await Promise.race([ended, stopAsked, lost]);
+
+    if (values.screenshot) {
+      const image = await within('take the screenshot', STOP_LIMIT, page.screenshot({ type: 'png' }), [lost]);
+      await writeFile(values.screenshot, image);
+    }
+    // Enabled while there is a server to stop.
+    const stop = page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector('#stop:enabled'))?.click());
+    await within('press Stop', STOP_LIMIT, stop, [lost]);
+    return within('stop the server in the app', STOP_LIMIT, ended, [lost]);
+  }
+}
+
+await runMain('serve', main);
