@@ -74,6 +74,18 @@ impl Artifact {
         })
     }
 
+    /// For who runs what is there.
+    pub(crate) fn expect_built(self) -> Result<()> {
+        match self.outputs().iter().find(|output| !output.exists()) {
+            Some(output) => Err(Error::unusable(format!(
+                "{} is missing: run `cargo xtask build --only {}`",
+                output.display(),
+                self.name()
+            ))),
+            None => Ok(()),
+        }
+    }
+
     fn outputs(self) -> Vec<PathBuf> {
         match self {
             Self::Native => vec![repo::native_server(), repo::native_client()],
@@ -90,13 +102,15 @@ pub(crate) struct Built {
     elapsed: Duration,
 }
 
+/// What making several takes.
+pub(crate) fn needs(artifacts: &[Artifact], toolchain: Toolchain) -> Result<Vec<Need>> {
+    let each: Result<Vec<_>> = artifacts.iter().map(|artifact| artifact.needs(toolchain)).collect();
+    Ok(each?.concat())
+}
+
 /// `cargo xtask build`: the result is the JSON that describes it.
 pub(crate) fn command(artifacts: &[Artifact], toolchain: Toolchain, install: bool) -> Result<serde_json::Value> {
-    let mut needs = Vec::new();
-    for artifact in artifacts {
-        needs.extend(artifact.needs(toolchain)?);
-    }
-    setup::ensure(&needs, install)?;
+    setup::ensure(&needs(artifacts, toolchain)?, install)?;
     let mut built = Map::new();
     for artifact in artifacts {
         let done = artifact.build(toolchain)?;
@@ -151,7 +165,6 @@ fn native() -> Result<bool> {
     command.args([
         "build",
         "--release",
-        "--quiet",
         "--package",
         "socket-iwa-server",
         "--package",

@@ -154,6 +154,9 @@ pub(crate) struct Serve {
     pub(crate) toolchain: Toolchain,
     #[command(flatten)]
     pub(crate) install: Install,
+    /// Build nothing: run what is there
+    #[arg(long)]
+    pub(crate) no_build: bool,
     /// Further arguments for the server
     #[arg(last = true, value_name = "SERVER_ARGS")]
     pub(crate) server: Vec<OsString>,

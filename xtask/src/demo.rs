@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::build::Artifact;
+use crate::build::{self, Artifact};
 use crate::error::{Error, IoContext, Result};
 use crate::process::{Show, interrupted, run};
 use crate::repo;
@@ -133,10 +133,8 @@ impl<'a> Preparation<'a> {
     fn needs(&self, runtime: Runtime) -> Result<Vec<Need>> {
         let mut needs = runtime.needs().to_vec();
         // The client is native, whatever the server is.
-        needs.extend(Artifact::Native.needs(self.request.toolchain)?);
-        for artifact in runtime.artifacts() {
-            needs.extend(artifact.needs(self.request.toolchain)?);
-        }
+        let artifacts = [&[Artifact::Native], runtime.artifacts()].concat();
+        needs.extend(build::needs(&artifacts, self.request.toolchain)?);
         Ok(needs)
     }
 

@@ -4,6 +4,7 @@
 mod build;
 mod clean;
 mod cli;
+mod counts;
 mod demo;
 mod emcc;
 mod error;
@@ -15,6 +16,7 @@ mod runtime;
 mod serve;
 mod setup;
 mod suites;
+mod testing;
 mod toolchain;
 
 use std::process::{Command, ExitCode};
@@ -74,7 +76,7 @@ fn dispatch(command: cli::Command) -> Result<()> {
             }
         }
         cli::Command::Test(test) if test.list => suites::list(test.json),
-        cli::Command::Test(test) => suites::command(&suites::Request {
+        cli::Command::Test(test) => testing::command(&testing::Request {
             suites: &test.suite,
             toolchain: test.toolchain,
             install: !test.install.no_install,
@@ -94,12 +96,16 @@ fn run_serve(serve: cli::Serve) -> Result<()> {
     };
     let artifacts = serve.runtime.artifacts();
     let mut needs = serve.runtime.needs().to_vec();
-    for artifact in artifacts {
-        needs.extend(artifact.needs(serve.toolchain)?);
+    if !serve.no_build {
+        needs.extend(build::needs(artifacts, serve.toolchain)?);
     }
     setup::ensure(&needs, !serve.install.no_install)?;
     for artifact in artifacts {
-        artifact.build(serve.toolchain)?;
+        if serve.no_build {
+            artifact.expect_built()?;
+        } else {
+            artifact.build(serve.toolchain)?;
+        }
     }
     serve::command(serve.runtime, &options, serve.json)
 }

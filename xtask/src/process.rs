@@ -51,7 +51,6 @@ pub(crate) fn interrupted() -> bool {
 /// Waits for `done` to be true: Err when it took longer than `limit` or was interrupted.
 pub(crate) fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
-    let mut spoken = start;
     loop {
         if done()? {
             return Ok(());
@@ -61,10 +60,6 @@ pub(crate) fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> 
         }
         if start.elapsed() >= limit {
             return Err(Error::failed(format!("{what}: not done after {}", seconds(limit))));
-        }
-        if spoken.elapsed() >= HEARTBEAT {
-            spoken = Instant::now();
-            note(&format!("  {what}: still at it after {}", seconds(start.elapsed())));
         }
         thread::sleep(TICK);
     }
@@ -123,7 +118,7 @@ impl Group {
             status = self.poll()?;
             Ok(status.is_some())
         })?;
-        status.ok_or_else(|| Error::failed(format!("{what}: no exit status")))
+        status.ok_or_else(|| no_status(what))
     }
 
     /// As [`Self::wait`], but goes on waiting when interrupted: for a child that was told to stop.
@@ -212,6 +207,10 @@ impl Gathered {
     }
 }
 
+fn no_status(what: &str) -> Error {
+    Error::failed(format!("{what}: no exit status"))
+}
+
 /// What becomes of a step's output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Show {
@@ -254,7 +253,17 @@ pub(crate) fn run(what: &str, command: &mut Command, limit: Duration, show: Show
         gathered.follow(stdout, show == Show::Live);
     }
     let errors = group.gather_stderr();
-    match group.wait(what, limit) {
+    let (start, mut spoken) = (Instant::now(), Instant::now());
+    let mut ended = None;
+    let waited = wait_until(what, limit, || {
+        ended = group.poll()?;
+        if show == Show::OnFailure && spoken.elapsed() >= HEARTBEAT {
+            spoken = Instant::now();
+            note(&format!("  {what}: still at it after {}", seconds(start.elapsed())));
+        }
+        Ok(ended.is_some())
+    });
+    match waited.and_then(|()| ended.ok_or_else(|| no_status(what))) {
         Ok(status) => Ok(Outcome {
             status,
             text: gathered.text(),

@@ -1,0 +1,194 @@
+//! `cargo xtask test`: runs suites one after the other and says how each ended. A suite that can't run here fails with
+//! its reason, and the others run.
+
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::build;
+use crate::counts::Counts;
+use crate::error::{Error, Result};
+use crate::process::{Show, describe, interrupted, run};
+use crate::report::{note, print, print_json, seconds, table};
+use crate::setup::{self, Need};
+use crate::suites::{Step, Suite};
+use crate::toolchain::Toolchain;
+
+/// For one command of a suite, what it compiles included.
+const STEP_LIMIT: Duration = Duration::from_secs(20 * 60);
+
+pub(crate) struct Request<'a> {
+    /// All of them if empty.
+    pub(crate) suites: &'a [Suite],
+    pub(crate) toolchain: Toolchain,
+    pub(crate) install: bool,
+    pub(crate) json: bool,
+}
+
+pub(crate) fn command(request: &Request<'_>) -> Result<()> {
+    let suites = if request.suites.is_empty() {
+        Suite::value_variants()
+    } else {
+        request.suites
+    };
+    let needs: Vec<Need> = suites.iter().flat_map(|suite| suite.needs()).copied().collect();
+    // Once for all, so that the user is told once; what can't be had is the matter of the suite that needs it.
+    setup::ensure(&needs, request.install).or_else(|error| if error.is_interrupt() { Err(error) } else { Ok(()) })?;
+    let mut endings = Vec::new();
+    for suite in suites.iter().copied() {
+        note(&format!("=== {}: {}", suite.name(), suite.about()));
+        let ending = run_suite(suite, request);
+        if interrupted() {
+            return Err(Error::interrupted(&suite.name()));
+        }
+        note(&format!(
+            "=== {}: {}, {}",
+            suite.name(),
+            ending.verdict(),
+            seconds(ending.elapsed)
+        ));
+        endings.push(ending);
+    }
+    show(&endings, request.json)
+}
+
+/// How a suite ended.
+struct Ending {
+    suite: Suite,
+    counts: Counts,
+    elapsed: Duration,
+    /// Why it failed, and what it left out: one line each.
+    reasons: Vec<String>,
+}
+
+impl Ending {
+    fn verdict(&self) -> &'static str {
+        if self.counts.failed == 0 { "passed" } else { "FAILED" }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "name": self.suite.name(), "ok": self.counts.failed == 0, "passed": self.counts.passed,
+            "failed": self.counts.failed, "skipped": self.counts.skipped, "seconds": self.elapsed.as_secs_f64(),
+            "reasons": self.reasons,
+        })
+    }
+}
+
+fn run_suite(suite: Suite, request: &Request<'_>) -> Ending {
+    let start = Instant::now();
+    let mut ending = Ending {
+        suite,
+        counts: Counts::default(),
+        elapsed: Duration::ZERO,
+        reasons: Vec::new(),
+    };
+    match prepare(suite, request) {
+        Ok(steps) => steps.into_iter().for_each(|step| run_step(step, &mut ending)),
+        Err(error) => {
+            ending.counts.failed += 1;
+            ending.reasons.push(format!("can't run: {error}"));
+        }
+    }
+    ending
+        .reasons
+        .iter()
+        .for_each(|reason| note(&format!("{}: {reason}", suite.name())));
+    ending.elapsed = start.elapsed();
+    ending
+}
+
+fn prepare(suite: Suite, request: &Request<'_>) -> Result<Vec<Step>> {
+    let mut needs = suite.needs().to_vec();
+    needs.extend(build::needs(suite.artifacts(), request.toolchain)?);
+    setup::ensure(&needs, request.install)?;
+    for artifact in suite.artifacts() {
+        artifact.build(request.toolchain)?;
+    }
+    suite.steps()
+}
+
+fn run_step(mut step: Step, ending: &mut Ending) {
+    if interrupted() {
+        return;
+    }
+    note(&format!("--- {}", step.name));
+    let outcome = match run(step.name, &mut step.command, STEP_LIMIT, Show::Live) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            ending.reasons.push(error.to_string());
+            ending.counts.failed += 1;
+            return;
+        }
+    };
+    let mut counts = step.count.map_or(
+        Counts {
+            passed: 1,
+            ..Counts::default()
+        },
+        |count| count(&outcome.text),
+    );
+    if !outcome.status.success() {
+        ending
+            .reasons
+            .push(format!("{}: {}", step.name, describe(outcome.status)));
+        counts = Counts {
+            passed: if step.count.is_some() { counts.passed } else { 0 },
+            failed: counts.failed.max(1),
+            ..counts
+        };
+    } else if counts.passed == 0 {
+        ending
+            .reasons
+            .push(format!("{}: succeeded without running a test", step.name));
+        counts.failed += 1;
+    }
+    if counts.skipped > 0 {
+        ending.reasons.push(format!(
+            "{}: {} left out, for the reasons above",
+            step.name, counts.skipped
+        ));
+    }
+    ending.counts.add(counts);
+}
+
+fn show(endings: &[Ending], as_json: bool) -> Result<()> {
+    let mut sum = Counts::default();
+    endings.iter().for_each(|ending| sum.add(ending.counts));
+    let row = |ending: &Ending| {
+        let Counts { passed, failed, .. } = ending.counts;
+        let numbers = [passed.to_string(), failed.to_string(), seconds(ending.elapsed)];
+        [vec![ending.suite.name(), ending.verdict().into()], numbers.to_vec()].concat()
+    };
+    let rows: Vec<_> = endings.iter().map(row).collect();
+    let mut lines = vec![table(
+        &["suite", "result", "passed", "failed", "time"],
+        &[false, false, true, true, true],
+        &rows,
+    )];
+    for ending in endings {
+        lines.extend(
+            ending
+                .reasons
+                .iter()
+                .map(|reason| format!("{}: {reason}", ending.suite.name())),
+        );
+    }
+    if as_json {
+        note(&lines.join("\n"));
+        print_json(&json!({
+            "ok": sum.failed == 0, "passed": sum.passed, "failed": sum.failed, "skipped": sum.skipped,
+            "suites": endings.iter().map(Ending::to_json).collect::<Vec<_>>(),
+        }))?;
+    } else {
+        print(&lines.join("\n"))?;
+        print(&format!("{} passed, {} failed", sum.passed, sum.failed))?;
+    }
+    // The last line has said it.
+    if sum.failed == 0 {
+        Ok(())
+    } else {
+        Err(Error::with_code("", 1))
+    }
+}
