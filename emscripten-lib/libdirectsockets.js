@@ -1,0 +1,150 @@
+// POSIX sockets on Chrome's Direct Sockets, for stock Emscripten 6.0.5 and later:
+//
+//   emcc prog.c -sJSPI --js-library path/to/libdirectsockets.js
+//
+// This file is the seam to Emscripten and nothing else. At link time it reads the ES modules in src/, takes their import
+// and export lines off, and emits them as one closure, $DirectSockets; the syscalls below hand their arguments on. What
+// they do is in src/, which is tested and type-checked as ordinary modules.
+
+#if ASYNCIFY != 2
+{{{ error('libdirectsockets.js suspends the program while a call waits, which needs JSPI: add -sJSPI to the link command') }}}
+#endif
+#if PTHREADS
+{{{ error('libdirectsockets.js does not support -pthread yet: link without it') }}}
+#endif
+#if WASMFS
+{{{ error('libdirectsockets.js makes sockets streams of the JavaScript file system: link without -sWASMFS') }}}
+#endif
+#if PROXY_POSIX_SOCKETS
+{{{ error('libdirectsockets.js and -sPROXY_POSIX_SOCKETS are two implementations of the same calls: link without the latter') }}}
+#endif
+
+(() => {
+  // Through a macro: under -sVERBOSE the file is run from a copy in a temporary directory. Relative to where emcc runs.
+  const here = {{{ JSON.stringify(__dirname) }}};
+  const source = (/^([a-z]:)?[\\/]/i.test(here) ? here : process.cwd() + '/' + here) + '/src/';
+
+  /** Dependencies come before dependents: the text is concatenated. */
+  const modules = [
+    'abi.js', 'address.js', 'datagram-queue.js', 'timers.js', 'attempt.js', 'udp-port.js', 'udp.js', 'options.js',
+    'memory.js', 'descriptors.js', 'poll.js', 'stdin.js', 'syscalls.js', 'library.js',
+#if ENVIRONMENT_MAY_BE_NODE
+    'node/udp-socket.js',
+#endif
+  ];
+
+  const text = (name) => read(source + name)
+    .replace(/^import [^;]*;\n/gm, '')
+    .replace(/^export (?=(async )?(function|class|const|let) )/gm, '');
+
+  // The numbers the modules use are those of this Emscripten's headers, or the link stops.
+  const { CHECKED } = new Function(text('abi.js') + 'return { CHECKED };')();
+  for (const [name, value] of Object.entries(CHECKED)) {
+    if (cDefs[name] !== value) error(`libdirectsockets.js: ${name} is ${cDefs[name]} in this Emscripten, not ${value}`);
+  }
+
+  const bundle = modules.map(text).join('\n');
+  // One scope for all: a name declared twice is found here rather than by the user's browser.
+  new Function(bundle);
+
+  /** Stock library functions that are overridden below and still serve whatever is no socket. */
+  const stock = {};
+  for (const name of ['fd_read', 'fd_write']) {
+    stock['$stock_' + name] = LibraryManager.library[name];
+    stock['$stock_' + name + '__deps'] = [...(LibraryManager.library[name + '__deps'] ?? [])];
+  }
+
+  const heaps = ['$HEAP8', '$HEAPU8', '$HEAP16', '$HEAPU16', '$HEAP32', '$HEAPU32', '$HEAP64', '$HEAPU64']
+    .filter((name) => name in LibraryManager.library);
+
+  const library = {
+    ...stock,
+
+    $DirectSockets__deps: ['$FS', '$runtimeKeepalivePush', '$runtimeKeepalivePop', ...heaps],
+    // After FS has opened the standard streams.
+    $DirectSockets__postset: () => addAtPostCtor('DirectSockets.start();'),
+    $DirectSockets: `=(() => {
+'use strict';
+${bundle}
+return createLibrary({
+  FS,
+  Module,
+  debug: {{{ ASSERTIONS ? 'true' : 'false' }}},
+  print: (text) => err(text),
+  isNode: {{{ ENVIRONMENT_MAY_BE_NODE ? 'ENVIRONMENT_IS_NODE' : 'false' }}},
+  NodeUDPSocket: {{{ ENVIRONMENT_MAY_BE_NODE ? 'ENVIRONMENT_IS_NODE ? NodeUDPSocket : undefined' : 'undefined' }}},
+  keepRuntime() { {{{ runtimeKeepalivePush() }}} },
+  letRuntimeGo() { {{{ runtimeKeepalivePop() }}} },
+  access: {
+    bytes: () => HEAPU8,
+    readPointer: (p) => {{{ makeGetValue('p', 0, '*') }}},
+    readI16: (p) => {{{ makeGetValue('p', 0, 'i16') }}},
+    readI32: (p) => {{{ makeGetValue('p', 0, 'i32') }}},
+    readI64: (p) => {{{ makeGetValue('p', 0, 'i53') }}},
+    writeI16: (p, value) => { {{{ makeSetValue('p', 0, 'value', 'i16') }}} },
+    writeI32: (p, value) => { {{{ makeSetValue('p', 0, 'value', 'i32') }}} },
+    writeI64: (p, value) => { {{{ makeSetValue('p', 0, 'value', 'i64') }}} },
+    writeSize: (p, value) => { {{{ makeSetValue('p', 0, 'value', SIZE_TYPE) }}} },
+    pointerSize: {{{ POINTER_SIZE }}},
+    msghdr: {
+      name: {{{ C_STRUCTS.msghdr.msg_name }}}, namelen: {{{ C_STRUCTS.msghdr.msg_namelen }}},
+      iov: {{{ C_STRUCTS.msghdr.msg_iov }}}, iovlen: {{{ C_STRUCTS.msghdr.msg_iovlen }}},
+      control: {{{ C_STRUCTS.msghdr.msg_control }}}, controllen: {{{ C_STRUCTS.msghdr.msg_controllen }}},
+      flags: {{{ C_STRUCTS.msghdr.msg_flags }}},
+    },
+  },
+});
+})()`,
+
+    // Plain functions, never async ones: a number comes back without suspending the program, only a Promise suspends it.
+    // Each has as many parameters as its C signature, unused ones included: -sMEMORY64 converts pointers by position.
+    __syscall_socket: (domain, type, protocol, u1, u2, u3) => DirectSockets.socket(domain, type, protocol),
+    __syscall_bind: (fd, addr, len, u1, u2, u3) => DirectSockets.bind(fd, addr, len),
+    __syscall_connect: (fd, addr, len, u1, u2, u3) => DirectSockets.connect(fd, addr, len),
+    __syscall_listen: (fd, backlog, u1, u2, u3, u4) => DirectSockets.listen(fd),
+    __syscall_accept4: (fd, addr, len, flags, u1, u2) => DirectSockets.accept4(fd),
+    __syscall_getsockname: (fd, addr, len, u1, u2, u3) => DirectSockets.getsockname(fd, addr, len),
+    __syscall_getpeername: (fd, addr, len, u1, u2, u3) => DirectSockets.getpeername(fd, addr, len),
+    __syscall_sendto: (fd, buf, len, flags, addr, alen) => DirectSockets.sendto(fd, buf, len, flags, addr, alen),
+    __syscall_recvfrom: (fd, buf, len, flags, addr, alen) => DirectSockets.recvfrom(fd, buf, len, flags, addr, alen),
+    __syscall_sendmsg: (fd, msg, flags, u1, u2, u3) => DirectSockets.sendmsg(fd, msg, flags),
+    __syscall_recvmsg: (fd, msg, flags, u1, u2, u3) => DirectSockets.recvmsg(fd, msg, flags),
+    __syscall_getsockopt: (fd, level, name, val, len, u1) => DirectSockets.getsockopt(fd, level, name, val, len),
+    __syscall_setsockopt: (fd, level, name, val, len, u1) => DirectSockets.setsockopt(fd, level, name, val, len),
+    __syscall_shutdown: (fd, how, u1, u2, u3, u4) => DirectSockets.shutdown(fd, how),
+
+    __syscall_poll: (fds, nfds, timeout) => DirectSockets.poll(fds, nfds, timeout),
+    // poll() with a timeout of 0 comes here.
+    __syscall_poll_nonblocking: (fds, nfds) => DirectSockets.probe(fds, nfds),
+  };
+
+  for (const name of Object.keys(library)) {
+    if (!name.startsWith('__syscall_')) continue;
+    library[name + '__deps'] = ['$DirectSockets'];
+    library[name + '__async'] = name !== '__syscall_poll_nonblocking';
+  }
+
+#if SYSCALLS_REQUIRE_FILESYSTEM
+  Object.assign(library, {
+    fd_read__deps: ['$FS', '$DirectSockets', '$stock_fd_read'],
+    fd_read__async: true,
+    fd_read: (fd, iov, iovcnt, pnum) => {
+      var stream = FS.getStream(fd);
+      if (stream?.node?.socket) return DirectSockets.readv(stream, iov, iovcnt, pnum);
+      if (stream?.node?.stdin) return DirectSockets.readStdin(stream, iov, iovcnt, pnum);
+      return stock_fd_read(fd, iov, iovcnt, pnum);
+    },
+
+    // printf() comes here: a program that has no sockets does not get the library for it.
+    fd_write__deps: ['$FS', '$stock_fd_write'],
+    fd_write__async: true,
+    fd_write: (fd, iov, iovcnt, pnum) => {
+      var stream = FS.getStream(fd);
+      if (stream?.node?.socket) return DirectSockets.writev(stream, iov, iovcnt, pnum);
+      return stock_fd_write(fd, iov, iovcnt, pnum);
+    },
+  });
+#endif
+
+  addToLibrary(library);
+})();

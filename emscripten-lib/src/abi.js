@@ -1,0 +1,118 @@
+// The numbers of Emscripten's C ABI that the library uses: errno, socket constants, poll flags. Every other module takes
+// them from here. libdirectsockets.js compares CHECKED with Emscripten's own table at link time; the rest are not in
+// that table and are compared with the C headers by test/abi.test.js.
+
+// Emscripten numbers errno as WASI does, not as Linux does.
+export const EACCES = 2;
+export const EADDRINUSE = 3;
+export const EADDRNOTAVAIL = 4;
+export const EAFNOSUPPORT = 5;
+export const EAGAIN = 6;
+export const EBADF = 8;
+export const EDESTADDRREQ = 17;
+export const EDOM = 18;
+export const EFAULT = 21;
+export const EINVAL = 28;
+export const EIO = 29;
+export const EMSGSIZE = 35;
+export const ENETDOWN = 38;
+export const ENETUNREACH = 40;
+export const ENOPROTOOPT = 50;
+export const ENOTCONN = 53;
+export const ENOTSOCK = 57;
+export const ENOTTY = 59;
+export const EOPNOTSUPP = 138;
+export const EPIPE = 64;
+export const EPROTONOSUPPORT = 66;
+export const ESOCKTNOSUPPORT = 137;
+
+export const AF_UNSPEC = 0;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_NONBLOCK = 2048;
+export const SOCK_CLOEXEC = 524288;
+
+export const IPPROTO_TCP = 6;
+export const IPPROTO_UDP = 17;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+
+export const O_RDONLY = 0;
+export const O_RDWR = 2;
+export const O_NONBLOCK = 2048;
+export const S_IFIFO = 4096;
+export const S_IFDIR = 16384;
+export const S_IFSOCK = 49152;
+export const FIONREAD = 21531;
+export const FIONBIO = 21537;
+
+export const POLLIN = 1;
+export const POLLOUT = 4;
+export const POLLERR = 8;
+export const POLLHUP = 16;
+export const POLLNVAL = 32;
+export const POLLRDNORM = 64;
+export const POLLWRNORM = 256;
+export const POLLWRBAND = 512;
+export const POLLRDHUP = 8192;
+/** What poll() says of a socket with data, and of one with room. */
+export const READABLE = POLLIN | POLLRDNORM;
+export const WRITABLE = POLLOUT | POLLWRNORM | POLLWRBAND;
+
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_TYPE = 3;
+export const SO_ERROR = 4;
+export const SO_BROADCAST = 6;
+export const SO_SNDBUF = 7;
+export const SO_RCVBUF = 8;
+export const SO_KEEPALIVE = 9;
+export const SO_ACCEPTCONN = 30;
+export const SO_PROTOCOL = 38;
+export const SO_DOMAIN = 39;
+// musl has one pair for a 32-bit long and another for a 64-bit one.
+export const SO_RCVTIMEO_LONG32 = 66;
+export const SO_SNDTIMEO_LONG32 = 67;
+export const SO_RCVTIMEO_LONG64 = 20;
+export const SO_SNDTIMEO_LONG64 = 21;
+
+// Private options of this library: see docs/calls.md.
+export const SOL_DIRECTSOCKETS = 0x4453;
+export const DS_STRIPES = 1;
+export const DS_DROPS = 2;
+
+export const MSG_OOB = 0x1;
+export const MSG_PEEK = 0x2;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_ERRQUEUE = 0x2000;
+export const MSG_MORE = 0x8000;
+
+export const SHUT_RD = 0;
+export const SHUT_WR = 1;
+export const SHUT_RDWR = 2;
+
+/** Names that stand in Emscripten's generated table of C constants too, under the same name. */
+export const CHECKED = {
+  EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, EBADF, EDESTADDRREQ, EDOM, EFAULT, EINVAL, EIO, EMSGSIZE,
+  ENETDOWN, ENETUNREACH, ENOPROTOOPT, ENOTCONN, ENOTSOCK, ENOTTY, EOPNOTSUPP, EPIPE, EPROTONOSUPPORT, ESOCKTNOSUPPORT,
+  AF_UNSPEC, AF_INET, AF_INET6, SOCK_STREAM, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC, IPPROTO_TCP, IPPROTO_UDP,
+  IPPROTO_IPV6, IPV6_V6ONLY, O_RDONLY, O_RDWR, O_NONBLOCK, S_IFIFO, S_IFDIR, S_IFSOCK, FIONREAD, FIONBIO, POLLIN,
+  POLLOUT, POLLERR, POLLHUP, POLLNVAL, POLLRDNORM, POLLWRNORM, POLLRDHUP, SOL_SOCKET, SO_ERROR, MSG_PEEK,
+};
+
+/** Names that only the C headers have. */
+export const UNCHECKED = {
+  POLLWRBAND, SO_REUSEADDR, SO_TYPE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_ACCEPTCONN, SO_PROTOCOL,
+  SO_DOMAIN, MSG_OOB, MSG_TRUNC, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_MORE, SHUT_RD, SHUT_WR, SHUT_RDWR,
+  SO_RCVTIMEO: SO_RCVTIMEO_LONG32, SO_SNDTIMEO: SO_SNDTIMEO_LONG32,
+};
+
+/** Errno by name, for errors that carry a `code` (Node's do; the browser's carry none). */
+export const ERRNO_BY_CODE = {
+  EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH,
+  EPERM: EACCES, EHOSTUNREACH: ENETUNREACH,
+};

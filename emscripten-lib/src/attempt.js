@@ -1,0 +1,92 @@
+// The one place where a call waits. A socket operation is an attempt: it returns its value, or throws an errno (a plain
+// number), of which EAGAIN means "not yet". `call` turns an attempt into what a syscall returns. Nothing here knows
+// sockets, descriptors or wasm memory.
+import { EAGAIN } from './abi.js';
+
+/**
+ * A wait queue: an FS node of Emscripten 6 has this interface, and stock poll() and select() wait on it too.
+ * @typedef {object} WaitQueue
+ * @property {(callback: (flags: number) => void) => { listeners: Set<any>, entry: any }} addListener
+ * @property {(flags: number) => void} notifyListeners
+ */
+
+/**
+ * @typedef {object} Attempter
+ * @property {<T extends number>(attempt: () => T, how: How) => number | Promise<number>} call
+ * @property {(attempt: () => number, queues: WaitQueue[], timeout: number, late: number) => Promise<number>} wait
+ */
+
+/**
+ * @typedef {object} How
+ * @property {WaitQueue} queue notified when the attempt may go otherwise
+ * @property {boolean} nonblocking
+ * @property {number} timeout ms; 0 or less waits for ever, as SO_RCVTIMEO does
+ * @property {() => boolean} [hopeless] true when the attempt is sure to throw EAGAIN: spares the throw, which costs
+ *   half a microsecond
+ */
+
+/**
+ * @param {{ timers: import('./timers.js').Timers, hold: () => void, release: () => void }} host
+ *   `hold` and `release` bracket every wait: they keep the runtime and Node's event loop alive meanwhile.
+ * @returns {Attempter}
+ */
+export function makeAttempter({ timers, hold, release }) {
+  /**
+   * Makes the attempt again at each notification of one of the queues. Resolves to its value, to -errno, or to `late`
+   * once `timeout` ms (0 or less: never) are over. The attempt runs inside the notification, so that a datagram goes
+   * to exactly one waiter; it must not run user code, and does not: the program resumes in a later microtask.
+   */
+  /** @type {Attempter['wait']} */
+  function wait(attempt, queues, timeout, late) {
+    return new Promise((resolve, reject) => {
+      let done = false;
+      /** @type {import('./timers.js').Alarm | undefined} */
+      let alarm;
+      const finish = () => {
+        done = true;
+        for (const { listeners, entry } of registrations) listeners.delete(entry);
+        if (alarm) timers.cancel(alarm);
+        release();
+      };
+      const again = () => {
+        if (done) return;
+        let value;
+        try {
+          value = attempt();
+        } catch (error) {
+          if (error === EAGAIN) return;
+          finish();
+          if (typeof error === 'number') resolve(-error);
+          else reject(error);
+          return;
+        }
+        finish();
+        resolve(value);
+      };
+      hold();
+      const registrations = queues.map((queue) => queue.addListener(again));
+      if (timeout > 0) {
+        alarm = timers.after(timeout, () => {
+          finish();
+          resolve(late);
+        });
+      }
+    });
+  }
+
+  /** @type {Attempter['call']} */
+  function call(attempt, how) {
+    if (!how.hopeless?.()) {
+      try {
+        return attempt();
+      } catch (error) {
+        if (typeof error !== 'number') throw error;
+        if (error !== EAGAIN) return -error;
+      }
+    }
+    if (how.nonblocking) return -EAGAIN;
+    return wait(attempt, [how.queue], how.timeout, -EAGAIN);
+  }
+
+  return { call, wait };
+}

@@ -1,0 +1,62 @@
+// The part of Chrome's Direct Sockets API (WICG/direct-sockets) that this project uses, as global types. TypeScript's
+// DOM library does not have it. The Node implementation (node/udp-socket.js) offers the same surface.
+
+/** One datagram, as read from `readable` and written to `writable`. */
+interface UDPMessage {
+  /** Absent only when reading fails in ways the API does not produce. */
+  data: Uint8Array;
+  /** Literal IPv4 or IPv6 address. In bound mode it is required on a write. */
+  remoteAddress: string;
+  remotePort: number;
+}
+
+interface UDPSocketOptions {
+  localAddress?: string;
+  /** Left out for an ephemeral port: 0 is a TypeError. */
+  localPort?: number;
+  remoteAddress?: string;
+  remotePort?: number;
+  /** Bytes; above 0. */
+  sendBufferSize?: number;
+  /** Bytes; above 0. */
+  receiveBufferSize?: number;
+  /** Only with localAddress '::'. */
+  ipv6Only?: boolean;
+  /** Several sockets on one port. Needs the direct-sockets-multicast policy. */
+  multicastAllowAddressSharing?: boolean;
+}
+
+/** What the library calls on a reader: a subset of ReadableStreamDefaultReader. */
+interface DatagramReader {
+  read(): Promise<{ value: UDPMessage, done: false } | { value?: undefined, done: true }>;
+  cancel(reason?: unknown): Promise<void>;
+  releaseLock(): void;
+}
+
+/** What the library calls on a writer: a subset of WritableStreamDefaultWriter. */
+interface DatagramWriter {
+  /** null once the stream has errored: a rejected write in Chrome errors the whole stream. */
+  readonly desiredSize: number | null;
+  write(message: UDPMessage): Promise<void>;
+  close(): Promise<void>;
+  abort(reason?: unknown): Promise<void>;
+  releaseLock(): void;
+}
+
+interface UDPSocketOpenInfo {
+  readable: { getReader(): DatagramReader };
+  writable: { getWriter(): DatagramWriter };
+  localAddress: string;
+  localPort: number;
+  remoteAddress?: string;
+  remotePort?: number;
+}
+
+declare class UDPSocket {
+  constructor(options: UDPSocketOptions);
+  readonly opened: Promise<UDPSocketOpenInfo>;
+  readonly closed: Promise<void>;
+  close(): Promise<void>;
+}
+
+type UDPSocketClass = typeof UDPSocket;

@@ -1,0 +1,209 @@
+// Wasm memory as the marshalling code sees it: checked ranges, struct sockaddr, struct iovec. The accessors come from
+// libdirectsockets.js, where Emscripten's macros make them right for every memory model.
+import { AF_INET, AF_INET6, AF_UNSPEC, EAFNOSUPPORT, EFAULT, EINVAL, ENETUNREACH } from './abi.js';
+import { ipFromBytes, isWildcard, mapped } from './address.js';
+
+/** @typedef {import('./address.js').Endpoint} Endpoint */
+/** @typedef {{ pointer: number, length: number }} Range */
+
+/**
+ * @typedef {object} MemoryAccess
+ * @property {() => Uint8Array} bytes the whole memory; its view changes when memory grows
+ * @property {(pointer: number) => number} readPointer
+ * @property {(pointer: number) => number} readI16
+ * @property {(pointer: number) => number} readI32
+ * @property {(pointer: number) => number} readI64 as a double; only small values are read
+ * @property {(pointer: number, value: number) => void} writeI16
+ * @property {(pointer: number, value: number) => void} writeI32
+ * @property {(pointer: number, value: number) => void} writeI64
+ * @property {(pointer: number, value: number) => void} writeSize a size_t
+ * @property {number} pointerSize
+ * @property {Record<'name' | 'namelen' | 'iov' | 'iovlen' | 'control' | 'controllen' | 'flags', number>} msghdr
+ *   offsets of struct msghdr
+ */
+
+const SIZE_4 = 16;
+const SIZE_6 = 28;
+/** Of every address the library stores. */
+export const SOCKADDR_MAX = SIZE_6;
+/** struct sockaddr_in6 without the scope id, which RFC 2133 did not have; Linux takes it. */
+const SIZE_6_SHORT = 24;
+
+/** Linux's UIO_MAXIOV. */
+const IOVECS_MAX = 1024;
+
+export class Memory {
+  /** @param {MemoryAccess} access */
+  constructor(access) {
+    this.access = access;
+  }
+
+  /**
+   * Wasm has no unmapped pages: what can be found out is a null pointer and an end beyond the memory.
+   * @param {number} pointer
+   * @param {number} length
+   */
+  check(pointer, length) {
+    if (length > 0 && (pointer === 0 || pointer + length > this.access.bytes().length)) throw EFAULT;
+  }
+
+  /** @param {Range} range @returns {Uint8Array} not shared with the program */
+  copyOut({ pointer, length }) {
+    return this.access.bytes().slice(pointer, pointer + length);
+  }
+
+  /** @param {Range[]} ranges @param {number} total @returns {Uint8Array} */
+  gather(ranges, total) {
+    if (ranges.length === 1) return this.copyOut(ranges[0]);
+    const data = new Uint8Array(total);
+    let offset = 0;
+    for (const { pointer, length } of ranges) {
+      data.set(this.access.bytes().subarray(pointer, pointer + length), offset);
+      offset += length;
+    }
+    return data;
+  }
+
+  /** @param {Uint8Array} data @param {Range[]} ranges @returns {number} bytes stored: what does not fit is cut off */
+  scatter(data, ranges) {
+    let offset = 0;
+    for (const { pointer, length } of ranges) {
+      const end = Math.min(offset + length, data.byteLength);
+      if (end > offset) this.access.bytes().set(end - offset < data.byteLength ? data.subarray(offset, end) : data, pointer);
+      offset = end;
+    }
+    return offset;
+  }
+
+  /** @param {number} pointer struct iovec[] @param {number} count @returns {Range[]} */
+  readIovecs(pointer, count) {
+    if (count < 0 || count > IOVECS_MAX) throw EINVAL;
+    const { pointerSize } = this.access;
+    this.check(pointer, count * 2 * pointerSize);
+    const ranges = [];
+    for (let i = 0; i < count; i++, pointer += 2 * pointerSize) {
+      const base = this.access.readPointer(pointer);
+      const length = this.access.readPointer(pointer + pointerSize);
+      this.check(base, length);
+      ranges.push({ pointer: base, length });
+    }
+    return ranges;
+  }
+
+  /** @param {number} pointer struct sockaddr @param {number} length @returns {number} AF_* */
+  readFamily(pointer, length) {
+    if (length < 2) throw EINVAL;
+    this.check(pointer, length);
+    return this.access.readI16(pointer);
+  }
+
+  /** @param {number} pointer @param {4 | 6} family @returns {Endpoint} */
+  readEndpoint(pointer, family) {
+    const bytes = this.access.bytes();
+    return {
+      ip: ipFromBytes(bytes, pointer + (family === 4 ? 4 : 8), family),
+      port: (bytes[pointer + 2] << 8) | bytes[pointer + 3],
+    };
+  }
+
+  /**
+   * For bind(): net/ipv4/af_inet.c, __inet_bind; net/ipv6/af_inet6.c, __inet6_bind.
+   * @param {number} pointer @param {number} length @param {number} domain AF_* of the socket @returns {Endpoint}
+   */
+  readLocal(pointer, length, domain) {
+    const family = this.readFamily(pointer, length);
+    if (length < (domain === AF_INET ? SIZE_4 : SIZE_6_SHORT)) throw EINVAL;
+    if (domain === AF_INET6) {
+      if (family !== AF_INET6) throw EAFNOSUPPORT;
+      return this.readEndpoint(pointer, 6);
+    }
+    const local = this.readEndpoint(pointer, 4);
+    // Old programs bind to the wildcard with the family left 0.
+    if (family !== AF_INET && !(family === AF_UNSPEC && isWildcard(local.ip))) throw EAFNOSUPPORT;
+    return local;
+  }
+
+  /**
+   * For connect(): undefined is AF_UNSPEC.
+   * @param {number} pointer @param {number} length @param {number} domain @param {boolean} v6Only
+   * @returns {Endpoint | undefined}
+   */
+  readPeer(pointer, length, domain, v6Only) {
+    const family = this.readFamily(pointer, length);
+    if (family === AF_UNSPEC) return undefined;
+    if (domain === AF_INET6 && family === AF_INET && !v6Only) {
+      if (length < SIZE_4) throw EINVAL;
+      return toDual(this.readEndpoint(pointer, 4));
+    }
+    if (length < (domain === AF_INET ? SIZE_4 : SIZE_6_SHORT)) throw EINVAL;
+    if (family !== domain) throw EAFNOSUPPORT;
+    return this.readEndpoint(pointer, domain === AF_INET ? 4 : 6);
+  }
+
+  /**
+   * For sendto() and sendmsg(): udp_sendmsg, udpv6_sendmsg. undefined is "as if no address were given".
+   * @param {number} pointer @param {number} length @param {number} domain @param {boolean} v6Only
+   * @returns {Endpoint | undefined}
+   */
+  readDestination(pointer, length, domain, v6Only) {
+    if (length === 0 && domain === AF_INET) throw EINVAL;
+    const family = this.readFamily(pointer, length);
+    if (domain === AF_INET) {
+      if (length < SIZE_4) throw EINVAL;
+      if (family !== AF_INET && family !== AF_UNSPEC) throw EAFNOSUPPORT;
+      return this.readEndpoint(pointer, 4);
+    }
+    switch (family) {
+      case AF_INET6:
+        if (length < SIZE_6_SHORT) throw EINVAL;
+        return this.readEndpoint(pointer, 6);
+      case AF_INET:
+        if (v6Only) throw ENETUNREACH;
+        if (length < SIZE_4) throw EINVAL;
+        return toDual(this.readEndpoint(pointer, 4));
+      case AF_UNSPEC:
+        return undefined;
+      default:
+        throw EINVAL;
+    }
+  }
+
+  /**
+   * Stores as much of a struct sockaddr as there is room for.
+   * @param {Endpoint} endpoint
+   * @param {number} pointer
+   * @param {number} room bytes
+   * @returns {number} the length of the whole
+   */
+  writeEndpoint({ ip, port }, pointer, room) {
+    const size = ip.family === 4 ? SIZE_4 : SIZE_6;
+    const whole = room >= size;
+    const bytes = whole ? this.access.bytes() : new Uint8Array(size);
+    const start = whole ? pointer : 0;
+    bytes.fill(0, start, start + size);
+    bytes[start] = ip.family === 4 ? AF_INET : AF_INET6;
+    bytes[start + 2] = port >> 8;
+    bytes[start + 3] = port;
+    bytes.set(ip.bytes, start + (ip.family === 4 ? 4 : 8));
+    if (!whole) this.access.bytes().set(bytes.subarray(0, room), pointer);
+    return size;
+  }
+
+  /**
+   * The pair (struct sockaddr *, socklen_t *) of getsockname() and its like.
+   * @param {number} pointer @param {number} lengthPointer
+   * @returns {number} the room there is, checked
+   */
+  readRoom(pointer, lengthPointer) {
+    this.check(lengthPointer, 4);
+    const room = this.access.readI32(lengthPointer);
+    if (room < 0) throw EINVAL;
+    this.check(pointer, Math.min(room, SIZE_6));
+    return room;
+  }
+}
+
+/** @param {Endpoint} endpoint IPv4, towards which an IPv6 socket sends */
+function toDual({ ip, port }) {
+  return { ip: mapped(ip), port };
+}

@@ -1,0 +1,140 @@
+// Socket options: which ones there are, and what each reads and writes on a socket. What the platform cannot do is not
+// in the table and gives ENOPROTOOPT. No wasm memory: syscalls.js hands over and takes plain values.
+import {
+  AF_INET6, DS_DROPS, DS_STRIPES, EDOM, EINVAL, ENOPROTOOPT, IPPROTO_IPV6, IPV6_V6ONLY, SO_ACCEPTCONN, SO_BROADCAST,
+  SO_DOMAIN, SO_ERROR, SO_KEEPALIVE, SO_PROTOCOL, SO_RCVBUF, SO_RCVTIMEO_LONG32, SO_RCVTIMEO_LONG64, SO_REUSEADDR,
+  SO_SNDBUF, SO_SNDTIMEO_LONG32, SO_SNDTIMEO_LONG64, SO_TYPE, SOL_DIRECTSOCKETS, SOL_SOCKET,
+} from './abi.js';
+
+/** @typedef {import('./udp.js').UdpSocket} Socket */
+
+/**
+ * @typedef {object} IntOption
+ * @property {false} [time]
+ * @property {(socket: Socket) => number} [get]
+ * @property {(socket: Socket, value: number) => void} [set]
+ */
+/**
+ * An option whose C type is struct timeval.
+ * @typedef {object} TimeOption
+ * @property {true} time
+ * @property {(socket: Socket) => Timeval} get
+ * @property {(socket: Socket, value: Timeval) => void} set
+ */
+/** @typedef {{ seconds: number, microseconds: number }} Timeval */
+
+/** Linux: SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF on a 64-bit machine. */
+const RCVBUF_MIN = 2304;
+const SNDBUF_MIN = 4608;
+/** Where Linux has net.core.rmem_max and wmem_max. Half of what a flood may cost (datagram-queue.js). */
+const BUFFER_MAX = 16 * 1024 * 1024;
+/** More stripes than this only cost memory: two cores were saturated by four. */
+const STRIPES_MAX = 16;
+
+/** @param {'reuseAddress' | 'broadcast' | 'keepAlive'} name @returns {IntOption} */
+function flag(name) {
+  return {
+    get: (socket) => Number(socket[name]),
+    set(socket, value) {
+      socket[name] = value !== 0;
+    },
+  };
+}
+
+/** @param {'receiveTimeout' | 'sendTimeout'} name @returns {TimeOption} */
+function timeout(name) {
+  return {
+    time: true,
+    get(socket) {
+      const ms = Math.max(socket[name], 0);
+      return { seconds: Math.floor(ms / 1000), microseconds: Math.round((ms % 1000) * 1000) };
+    },
+    set(socket, { seconds, microseconds }) {
+      if (microseconds < 0 || microseconds >= 1e6) throw EDOM;
+      // Linux does not wait at all when the seconds are negative.
+      socket[name] = seconds < 0 ? -1 : seconds * 1000 + microseconds / 1000;
+    },
+  };
+}
+
+/** Linux doubles what is asked for, and reports the double. @param {number} value @param {number} min */
+function doubled(value, min) {
+  return Math.max(2 * Math.min(value >>> 0, BUFFER_MAX), min);
+}
+
+const receiveTimeout = timeout('receiveTimeout');
+const sendTimeout = timeout('sendTimeout');
+
+/**
+ * By level, then name. Maps rather than objects with computed keys: the optimiser of Emscripten 6.0.5 (-O2 and up) takes
+ * a constant that is used only as such a key for unused, and removes it.
+ *
+ * @type {Map<number, Map<number, IntOption | TimeOption>>}
+ */
+const OPTIONS = new Map([
+  [SOL_SOCKET, new Map(/** @type {[number, IntOption | TimeOption][]} */ ([
+    [SO_REUSEADDR, flag('reuseAddress')],
+    [SO_KEEPALIVE, flag('keepAlive')],
+    [SO_BROADCAST, flag('broadcast')],
+    [SO_TYPE, { get: (socket) => socket.type }],
+    [SO_DOMAIN, { get: (socket) => socket.family }],
+    [SO_PROTOCOL, { get: (socket) => socket.protocol }],
+    [SO_ACCEPTCONN, { get: () => 0 }],
+    [SO_ERROR, { get: (socket) => socket.takeError() }],
+    [SO_RCVBUF, {
+      get: (socket) => socket.received.limit,
+      set(socket, value) {
+        socket.received.limit = doubled(value, RCVBUF_MIN);
+        socket.askedReceiveBuffer = socket.received.limit / 2;
+      },
+    }],
+    [SO_SNDBUF, {
+      get: (socket) => socket.sendBuffer,
+      set(socket, value) {
+        socket.sendBuffer = doubled(value, SNDBUF_MIN);
+        socket.askedSendBuffer = socket.sendBuffer / 2;
+      },
+    }],
+    [SO_RCVTIMEO_LONG32, receiveTimeout],
+    [SO_RCVTIMEO_LONG64, receiveTimeout],
+    [SO_SNDTIMEO_LONG32, sendTimeout],
+    [SO_SNDTIMEO_LONG64, sendTimeout],
+  ]))],
+  [IPPROTO_IPV6, new Map(/** @type {[number, IntOption | TimeOption][]} */ ([
+    [IPV6_V6ONLY, {
+      get: (socket) => Number(socket.v6Only),
+      set(socket, value) {
+        if (socket.state !== 'unbound') throw EINVAL;
+        socket.v6Only = value !== 0;
+      },
+    }],
+  ]))],
+  [SOL_DIRECTSOCKETS, new Map(/** @type {[number, IntOption | TimeOption][]} */ ([
+    [DS_STRIPES, {
+      get: (socket) => socket.stripes,
+      set(socket, value) {
+        if (socket.state !== 'unbound' || value < 1 || value > STRIPES_MAX) throw EINVAL;
+        socket.stripes = value;
+      },
+    }],
+    [DS_DROPS, { get: (socket) => socket.received.drops }],
+  ]))],
+]);
+
+/**
+ * @param {Socket} socket
+ * @param {number} level
+ * @param {number} name
+ * @returns {IntOption | TimeOption}
+ */
+export function findOption(socket, level, name) {
+  const option = OPTIONS.get(level)?.get(name);
+  if (!option || (level === IPPROTO_IPV6 && socket.family !== AF_INET6)) throw ENOPROTOOPT;
+  return option;
+}
+
+/** @param {unknown} value @returns {number} a number of stripes in range, 1 for nothing */
+export function stripesFrom(value) {
+  const number = Math.floor(Number(value ?? 1));
+  return number >= 1 ? Math.min(number, STRIPES_MAX) : 1;
+}

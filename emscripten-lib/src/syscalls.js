@@ -1,0 +1,303 @@
+// The socket syscalls: pointers and sockaddrs in, one attempt, results out. What a call means is the socket's business
+// (udp.js), whether and how it waits is attempt.js's. Each returns a number, negative errno for failure, or a Promise of
+// one when it has to wait.
+import {
+  AF_INET, AF_INET6, EAFNOSUPPORT, EAGAIN, EFAULT, EINVAL, ENOPROTOOPT, EOPNOTSUPP, EPROTONOSUPPORT,
+  ESOCKTNOSUPPORT, IPPROTO_UDP,
+  MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_TRUNC, O_NONBLOCK, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK,
+} from './abi.js';
+import { ipFromText, mapped } from './address.js';
+import { SOCKADDR_MAX } from './memory.js';
+import { findOption } from './options.js';
+
+/** @typedef {import('./udp.js').UdpSocket} Socket */
+/** @typedef {import('./memory.js').Range} Range */
+/** @typedef {import('./descriptors.js').Stream} Stream */
+
+/** The type of a socket without its flags. */
+const TYPE_MASK = 0xf;
+const TIMEVAL_SIZE = 16;
+
+/**
+ * @param {object} parts
+ * @param {import('./memory.js').Memory} parts.memory
+ * @param {ReturnType<typeof import('./descriptors.js').makeDescriptors>} parts.descriptors
+ * @param {import('./attempt.js').Attempter} parts.attempter
+ * @param {(family: number, queue: import('./attempt.js').WaitQueue) => Socket} parts.createUdp
+ */
+export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
+  const { access } = memory;
+  const msghdr = access.msghdr;
+
+  /**
+   * Makes thrown errnos return values. FS throws objects that carry one.
+   * @template {any[]} A
+   * @param {(...args: A) => number | Promise<number>} syscall
+   * @returns {(...args: A) => number | Promise<number>}
+   */
+  const guarded = (syscall) => (...args) => {
+    try {
+      return syscall(...args);
+    } catch (error) {
+      if (typeof error === 'number') return -error;
+      const { name, errno } = /** @type {{ name?: string, errno?: number }} */ (error);
+      if (name === 'ErrnoError' && errno !== undefined) return -errno;
+      throw error;
+    }
+  };
+
+  /** Waits even on a non-blocking descriptor: for what the browser alone knows. See UdpSocket.beginBind. */
+  const complete = (/** @type {Socket} */ socket, /** @type {() => number} */ attempt) =>
+    attempter.call(attempt, { queue: socket.queue, nonblocking: false, timeout: 0 });
+
+  /**
+   * @param {Stream} stream
+   * @param {Range[]} ranges
+   * @param {number} total
+   * @param {number} flags
+   * @param {import('./address.js').Endpoint | undefined} destination
+   */
+  function send({ node: { socket }, flags: mode }, ranges, total, flags, destination) {
+    const nonblocking = ((flags & MSG_DONTWAIT) | (mode & O_NONBLOCK)) !== 0 || socket.sendTimeout < 0;
+    const copy = () => memory.gather(ranges, total);
+    let sent = false;
+    return attempter.call(() => {
+      if (!sent) {
+        socket.send(total, copy, destination, flags);
+        sent = true;
+      }
+      // The first send of an unbound socket is told whether it could be bound.
+      if (!nonblocking && socket.implicit) socket.finishBind();
+      return total;
+    }, { queue: socket.queue, nonblocking, timeout: socket.sendTimeout });
+  }
+
+  /**
+   * @param {Stream} stream
+   * @param {Range[]} ranges
+   * @param {number} flags
+   * @param {(message: UDPMessage | undefined, truncated: boolean) => void} [report] stores what else the caller wants
+   */
+  function receive({ node: { socket }, flags: mode }, ranges, flags, report) {
+    const nonblocking = ((flags & MSG_DONTWAIT) | (mode & O_NONBLOCK)) !== 0 || socket.receiveTimeout < 0;
+    // There is no error queue here, so it is always empty.
+    if (flags & MSG_ERRQUEUE) return -EAGAIN;
+    return attempter.call(() => {
+      const message = socket.receive((flags & MSG_PEEK) !== 0, nonblocking);
+      if (!message) {
+        report?.(undefined, false);
+        return 0;
+      }
+      const { data } = message;
+      const stored = memory.scatter(data, ranges);
+      report?.(message, stored < data.byteLength);
+      return flags & MSG_TRUNC ? data.byteLength : stored;
+    }, {
+      queue: socket.queue, nonblocking, timeout: socket.receiveTimeout, hopeless: () => socket.nothingToReceive(),
+    });
+  }
+
+  /** @param {Socket} socket @param {UDPMessage} message */
+  function sourceOf(socket, { remoteAddress, remotePort }) {
+    const ip = ipFromText(remoteAddress) ?? socket.wildcard();
+    // An IPv6 socket sees IPv4 peers as mapped addresses, whatever the browser writes.
+    return { ip: socket.family === AF_INET6 && ip.family === 4 ? mapped(ip) : ip, port: remotePort };
+  }
+
+  /** @param {number} fd @param {number} pointer @param {number} lengthPointer @param {(s: Socket) => any} endpoint */
+  function name(fd, pointer, lengthPointer, endpoint) {
+    const { node: { socket } } = descriptors.get(fd);
+    const room = memory.readRoom(pointer, lengthPointer);
+    return complete(socket, () => {
+      access.writeI32(lengthPointer, memory.writeEndpoint(endpoint(socket), pointer, room));
+      return 0;
+    });
+  }
+
+  /** @param {number} fd */
+  const notForDatagrams = (fd) => {
+    descriptors.get(fd);
+    return -EOPNOTSUPP;
+  };
+
+  return {
+    socket: guarded((/** @type {number} */ domain, /** @type {number} */ type, /** @type {number} */ protocol) => {
+      if (type & ~(TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK)) throw EINVAL;
+      if (domain !== AF_INET && domain !== AF_INET6) throw EAFNOSUPPORT;
+      if ((type & TYPE_MASK) !== SOCK_DGRAM) throw ESOCKTNOSUPPORT;
+      if (protocol !== 0 && protocol !== IPPROTO_UDP) throw EPROTONOSUPPORT;
+      return descriptors.open((queue) => createUdp(domain, queue), type & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+    }),
+
+    bind: guarded((/** @type {number} */ fd, /** @type {number} */ pointer, /** @type {number} */ length) => {
+      const { node: { socket } } = descriptors.get(fd);
+      socket.beginBind(memory.readLocal(pointer, length, socket.family));
+      return complete(socket, () => socket.finishBind());
+    }),
+
+    connect: guarded((/** @type {number} */ fd, /** @type {number} */ pointer, /** @type {number} */ length) => {
+      const { node: { socket }, flags } = descriptors.get(fd);
+      const peer = memory.readPeer(pointer, length, socket.family, socket.v6Only);
+      if (!peer) {
+        socket.disconnect();
+        return 0;
+      }
+      socket.connect(peer);
+      // A failure to bind stays in SO_ERROR for a non-blocking socket.
+      return flags & O_NONBLOCK ? 0 : complete(socket, () => socket.finishBind());
+    }),
+
+    getsockname: guarded((/** @type {number} */ fd, /** @type {number} */ pointer, /** @type {number} */ length) =>
+      name(fd, pointer, length, (socket) => socket.localEndpoint())),
+
+    getpeername: guarded((/** @type {number} */ fd, /** @type {number} */ pointer, /** @type {number} */ length) =>
+      name(fd, pointer, length, (socket) => socket.peerEndpoint())),
+
+    sendto: guarded((/** @type {number} */ fd, /** @type {number} */ buffer, /** @type {number} */ length,
+      /** @type {number} */ flags, /** @type {number} */ address, /** @type {number} */ addressLength) => {
+      const stream = descriptors.get(fd);
+      const { socket } = stream.node;
+      memory.check(buffer, length);
+      const destination = address === 0
+        ? undefined
+        : memory.readDestination(address, addressLength, socket.family, socket.v6Only);
+      return send(stream, [{ pointer: buffer, length }], length, flags, destination);
+    }),
+
+    recvfrom: guarded((/** @type {number} */ fd, /** @type {number} */ buffer, /** @type {number} */ length,
+      /** @type {number} */ flags, /** @type {number} */ address, /** @type {number} */ lengthPointer) => {
+      const stream = descriptors.get(fd);
+      const { socket } = stream.node;
+      memory.check(buffer, length);
+      const ranges = [{ pointer: buffer, length }];
+      if (address === 0) return receive(stream, ranges, flags);
+      const room = memory.readRoom(address, lengthPointer);
+      return receive(stream, ranges, flags, (message) => {
+        access.writeI32(lengthPointer, message ? memory.writeEndpoint(sourceOf(socket, message), address, room) : 0);
+      });
+    }),
+
+    sendmsg: guarded((/** @type {number} */ fd, /** @type {number} */ message, /** @type {number} */ flags) => {
+      const stream = descriptors.get(fd);
+      const { socket } = stream.node;
+      memory.check(message, msghdr.flags + 4);
+      const address = access.readPointer(message + msghdr.name);
+      const addressLength = access.readI32(message + msghdr.namelen);
+      if (addressLength < 0) throw EINVAL;
+      const ranges = memory.readIovecs(
+        access.readPointer(message + msghdr.iov), access.readI32(message + msghdr.iovlen));
+      const total = ranges.reduce((sum, { length }) => sum + length, 0);
+      const destination = address === 0 || addressLength === 0
+        ? undefined
+        : memory.readDestination(address, addressLength, socket.family, socket.v6Only);
+      return send(stream, ranges, total, flags, destination);
+    }),
+
+    recvmsg: guarded((/** @type {number} */ fd, /** @type {number} */ message, /** @type {number} */ flags) => {
+      const stream = descriptors.get(fd);
+      const { socket } = stream.node;
+      memory.check(message, msghdr.flags + 4);
+      const address = access.readPointer(message + msghdr.name);
+      const room = access.readI32(message + msghdr.namelen);
+      if (room < 0) throw EINVAL;
+      if (address !== 0) memory.check(address, Math.min(room, SOCKADDR_MAX));
+      const ranges = memory.readIovecs(
+        access.readPointer(message + msghdr.iov), access.readI32(message + msghdr.iovlen));
+      return receive(stream, ranges, flags, (datagram, truncated) => {
+        if (address !== 0) {
+          access.writeI32(message + msghdr.namelen,
+            datagram ? memory.writeEndpoint(sourceOf(socket, datagram), address, room) : 0);
+        }
+        access.writeI32(message + msghdr.controllen, 0);
+        access.writeI32(message + msghdr.flags, truncated ? MSG_TRUNC : 0);
+      });
+    }),
+
+    /** read() and readv(), as WASI's fd_read: a positive errno, the count through a pointer. */
+    readv: (/** @type {Stream} */ stream, /** @type {number} */ iov, /** @type {number} */ count,
+      /** @type {number} */ result) => wasi(result, guarded(() => {
+      const ranges = memory.readIovecs(iov, count);
+      // Linux returns 0 for an empty buffer without looking at the socket (net/socket.c, sock_read_iter).
+      if (ranges.every(({ length }) => length === 0)) return 0;
+      return receive(stream, ranges, 0);
+    })),
+
+    /** write() and writev(). */
+    writev: (/** @type {Stream} */ stream, /** @type {number} */ iov, /** @type {number} */ count,
+      /** @type {number} */ result) => wasi(result, guarded(() => {
+      const ranges = memory.readIovecs(iov, count);
+      return send(stream, ranges, ranges.reduce((sum, { length }) => sum + length, 0), 0, undefined);
+    })),
+
+    /** read() on standard input. */
+    readStdin: (/** @type {Stream} */ stream, /** @type {number} */ iov, /** @type {number} */ count,
+      /** @type {number} */ result) => wasi(result, guarded(() => {
+      const ranges = memory.readIovecs(iov, count);
+      const total = ranges.reduce((sum, { length }) => sum + length, 0);
+      const { stdin } = stream.node;
+      return attempter.call(() => memory.scatter(stdin.read(total), ranges), {
+        queue: stream.node, nonblocking: (stream.flags & O_NONBLOCK) !== 0, timeout: 0,
+      });
+    })),
+
+    getsockopt: guarded((/** @type {number} */ fd, /** @type {number} */ level, /** @type {number} */ optname,
+      /** @type {number} */ pointer, /** @type {number} */ lengthPointer) => {
+      const { node: { socket } } = descriptors.get(fd);
+      memory.check(lengthPointer, 4);
+      const room = access.readI32(lengthPointer);
+      if (room < 0) throw EINVAL;
+      const option = findOption(socket, level, optname);
+      const size = Math.min(option.time ? TIMEVAL_SIZE : 4, room);
+      memory.check(pointer, size);
+      if (option.time) {
+        if (room < TIMEVAL_SIZE) throw EINVAL;
+        const { seconds, microseconds } = option.get(socket);
+        access.writeI64(pointer, seconds);
+        access.writeI64(pointer + 8, microseconds);
+      } else {
+        const value = option.get?.(socket) ?? 0;
+        for (let i = 0; i < size; i++) access.bytes()[pointer + i] = value >> (8 * i);
+      }
+      access.writeI32(lengthPointer, size);
+      return 0;
+    }),
+
+    setsockopt: guarded((/** @type {number} */ fd, /** @type {number} */ level, /** @type {number} */ optname,
+      /** @type {number} */ pointer, /** @type {number} */ length) => {
+      const { node: { socket } } = descriptors.get(fd);
+      const option = findOption(socket, level, optname);
+      if (!option.set) throw ENOPROTOOPT;
+      const size = option.time ? TIMEVAL_SIZE : 4;
+      if (length < size) throw EINVAL;
+      if (pointer === 0) throw EFAULT;
+      memory.check(pointer, size);
+      if (option.time) {
+        option.set(socket, { seconds: access.readI64(pointer), microseconds: access.readI32(pointer + 8) });
+      } else {
+        option.set(socket, access.readI32(pointer));
+      }
+      return 0;
+    }),
+
+    shutdown: guarded((/** @type {number} */ fd, /** @type {number} */ how) =>
+      descriptors.get(fd).node.socket.shutdown(how)),
+
+    listen: guarded(notForDatagrams),
+    accept4: guarded(notForDatagrams),
+  };
+
+  /**
+   * @param {number} result where the count goes
+   * @param {() => number | Promise<number>} operation
+   * @returns {number | Promise<number>}
+   */
+  function wasi(result, operation) {
+    const finish = (/** @type {number} */ value) => {
+      if (value < 0) return -value;
+      access.writeSize(result, value);
+      return 0;
+    };
+    const value = operation();
+    return typeof value === 'number' ? finish(value) : value.then(finish);
+  }
+}

@@ -1,0 +1,366 @@
+// One UDP port, held by one or several of the browser's UDPSockets ("stripes"): opening, writing, reading, replacing a
+// stripe that broke, closing. It speaks Direct Sockets and nothing else: no sockaddr, no errno but of opening, no queue.
+import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EIO, ERRNO_BY_CODE } from './abi.js';
+import { DATAGRAM_OVERHEAD } from './datagram-queue.js';
+
+/** A stripe that cannot be reopened is tried again after 10 ms, then twice as long each time, up to this. */
+const REOPEN_DELAY_MAX = 1000;
+/** For how long a destination whose write was rejected is refused, in ms: each rejection costs a stripe. */
+const REFUSE_MS = 1000;
+const REFUSED_DESTINATIONS = 256;
+
+/** Ports being released, by number: a bind that follows a close at once waits for it. @type {Map<number, Promise<void>>} */
+const releasing = new Map();
+
+/** Every port that is not yet released. @type {Set<UdpPort>} */
+const openPorts = new Set();
+
+/** Resolves once every datagram that was accepted has been handed to the system. */
+export async function drained() {
+  await Promise.all([...openPorts].map((port) => port.drained()));
+}
+
+/**
+ * @typedef {object} PortOptions
+ * @property {UDPSocketClass} UDPSocket
+ * @property {string} localAddress
+ * @property {number} localPort 0: any free one
+ * @property {boolean} ipv6Only
+ * @property {number} stripes
+ * @property {number | undefined} receiveBufferSize bytes
+ * @property {number | undefined} sendBufferSize bytes
+ * @property {(message: UDPMessage) => void} onDatagram
+ * @property {() => void} onDrain outstanding bytes became fewer
+ * @property {(message: UDPMessage) => void} onSendFailed this one was rejected, and is lost
+ * @property {(text: string) => void} say one line on the console
+ * @property {(text: string) => void} explain the same in debug builds only
+ */
+
+export class UdpPort {
+  /** @param {PortOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.localAddress = options.localAddress;
+    this.localPort = options.localPort;
+    /** Bytes accepted by send() and not yet taken by the system, DATAGRAM_OVERHEAD included for each datagram. */
+    this.outstanding = 0;
+    /** Writes that were rejected. */
+    this.sendErrors = 0;
+    /** True while no stripe works and reopening one has failed. */
+    this.down = false;
+    this.closed = false;
+    this.sharing = options.stripes > 1;
+    /** @type {Stripe[]} */
+    this.stripes = [];
+    this.next = 0;
+    /** Accepted while no stripe was open. @type {UDPMessage[]} */
+    this.waiting = [];
+    /** When to allow a destination again, by its address. @type {Map<string, number>} */
+    this.refused = new Map();
+    /** @type {(() => void)[]} */
+    this.drainWaiters = [];
+    openPorts.add(this);
+    this.opening = this.open();
+    this.opening.catch(() => {});
+  }
+
+  /** Resolves once the port is bound; rejects with an errno. */
+  async open() {
+    try {
+      if (this.localPort !== 0) await releasing.get(this.localPort);
+      const first = await this.openFirst();
+      this.localPort = first.info.localPort;
+      this.localAddress = first.info.localAddress;
+      this.adopt(first);
+      const others = Array.from({ length: this.sharing ? this.options.stripes - 1 : 0 }, () => this.openStripe());
+      for (const result of await Promise.allSettled(others)) {
+        if (result.status === 'fulfilled') this.adopt(result.value);
+        else this.options.say(`only ${this.stripes.length} of ${this.options.stripes} stripes on port ` +
+          `${this.localPort} could be opened: ${describe(result.reason)}`);
+      }
+    } catch (error) {
+      this.outstanding = 0;
+      this.waiting.length = 0;
+      openPorts.delete(this);
+      this.settleDrain();
+      throw typeof error === 'number' ? error : this.errnoOf(error);
+    }
+  }
+
+  async openFirst() {
+    try {
+      return await this.openStripe();
+    } catch (error) {
+      if (!this.sharing || isPortTaken(error)) throw await this.bindErrno(error);
+      this.sharing = false;
+      let stripe;
+      try {
+        stripe = await this.openStripe();
+      } catch (second) {
+        throw await this.bindErrno(second);
+      }
+      this.options.say(`DS_STRIPES=${this.options.stripes} needs address sharing, which was refused ` +
+        `(${describe(error)}): going on with one socket. Add "direct-sockets-multicast" to permissions_policy in the ` +
+        'manifest of the Isolated Web App.');
+      return stripe;
+    }
+  }
+
+  /** @returns {Promise<Stripe>} */
+  async openStripe() {
+    const { UDPSocket, ipv6Only, receiveBufferSize, sendBufferSize } = this.options;
+    /** @type {UDPSocketOptions} */
+    const options = { localAddress: this.localAddress };
+    // 0 is a TypeError: an ephemeral port is asked for by silence.
+    if (this.localPort !== 0) options.localPort = this.localPort;
+    if (ipv6Only) options.ipv6Only = true;
+    if (this.sharing) options.multicastAllowAddressSharing = true;
+    if (receiveBufferSize) options.receiveBufferSize = receiveBufferSize;
+    if (sendBufferSize) options.sendBufferSize = sendBufferSize;
+    const socket = new UDPSocket(options);
+    // Both promises may reject; `opened` is the one that is looked at.
+    socket.closed.catch(() => {});
+    return new Stripe(this, socket, await socket.opened);
+  }
+
+  /**
+   * The browser calls a taken port and an address that this machine does not have by one name, NetworkError. A second
+   * try with any free port tells them apart.
+   * @param {any} error
+   * @returns {Promise<number>}
+   */
+  async bindErrno(error) {
+    if (!isPortTaken(error) || error.code !== undefined) return this.errnoOf(error);
+    if (this.localPort === 0) return EADDRNOTAVAIL;
+    const { UDPSocket } = this.options;
+    try {
+      const probe = new UDPSocket({ localAddress: this.localAddress });
+      probe.closed.catch(() => {});
+      await probe.opened;
+      probe.close().catch(() => {});
+      return EADDRINUSE;
+    } catch {
+      return EADDRNOTAVAIL;
+    }
+  }
+
+  /** @param {any} error @returns {number} */
+  errnoOf(error) {
+    const { localAddress, localPort } = this;
+    const code = ERRNO_BY_CODE[/** @type {keyof typeof ERRNO_BY_CODE} */ (error?.code)];
+    if (code !== undefined) return code;
+    switch (error?.name) {
+      case 'NetworkError': return EADDRINUSE;
+      case 'TypeError': return EINVAL;
+      case 'InvalidAccessError':
+      case 'NotAllowedError':
+      case 'SecurityError':
+        this.options.explain(`bind ${localAddress}:${localPort}: EACCES: ${localPort > 0 && localPort < 1024
+          ? 'Chrome refuses UDP ports below 1024 to Isolated Web Apps: use 1024 or above'
+          : `${describe(error)}. The app's manifest needs "direct-sockets", "local-network-access", "local-network", ` +
+            '"loopback-network" and "cross-origin-isolated" in permissions_policy, and the user has to allow local ' +
+            'network access'}`);
+        return EACCES;
+      default:
+        this.options.explain(`bind ${localAddress}:${localPort}: EIO: ${describe(error)}`);
+        return EIO;
+    }
+  }
+
+  /** @param {Stripe} stripe */
+  adopt(stripe) {
+    this.stripes.push(stripe);
+    this.down = false;
+    stripe.pump();
+    for (const message of this.waiting.splice(0)) this.transmit(message);
+  }
+
+  /** @param {string} address @returns {boolean} true when a write to it was rejected a moment ago */
+  refuses(address) {
+    if (this.refused.size === 0) return false;
+    const until = this.refused.get(address);
+    if (until === undefined) return false;
+    if (performance.now() < until) return true;
+    this.refused.delete(address);
+    return false;
+  }
+
+  /**
+   * Takes the datagram; never waits, never throws. The caller has checked what can be checked (size, port, family):
+   * a write that the browser rejects costs a stripe.
+   * @param {UDPMessage} message its data now belongs to the port
+   */
+  send(message) {
+    this.outstanding += message.data.byteLength + DATAGRAM_OVERHEAD;
+    this.transmit(message);
+  }
+
+  /** @param {UDPMessage} message */
+  transmit(message) {
+    const { stripes } = this;
+    if (stripes.length === 0) {
+      this.waiting.push(message);
+      return;
+    }
+    // Least outstanding, in turn among equals.
+    const start = this.next++ % stripes.length;
+    let best = stripes[start];
+    for (let i = 1; i < stripes.length; i++) {
+      const stripe = stripes[(start + i) % stripes.length];
+      if (stripe.written.length < best.written.length) best = stripe;
+    }
+    best.write(message);
+  }
+
+  /** @param {UDPMessage} message */
+  sent(message) {
+    this.outstanding -= message.data.byteLength + DATAGRAM_OVERHEAD;
+    this.options.onDrain();
+    if (this.outstanding === 0) this.settleDrain();
+  }
+
+  /** @param {UDPMessage} message */
+  rejected(message) {
+    this.sendErrors++;
+    if (this.refused.size >= REFUSED_DESTINATIONS) this.refused.clear();
+    this.refused.set(message.remoteAddress, performance.now() + REFUSE_MS);
+    this.options.onSendFailed(message);
+    this.sent(message);
+  }
+
+  /**
+   * Puts a new socket on the same port in the place of a broken one. Address sharing lets the new one open first, so
+   * that nothing is missed; without it the port is free for a moment.
+   * @param {Stripe} broken
+   */
+  async replace(broken) {
+    this.stripes.splice(this.stripes.indexOf(broken), 1);
+    if (this.closed) return;
+    if (!this.sharing) await broken.close();
+    for (let delay = 10; !this.closed; delay = Math.min(2 * delay, REOPEN_DELAY_MAX)) {
+      try {
+        const stripe = await this.openStripe();
+        if (this.closed && this.outstanding === 0) await stripe.close();
+        else this.adopt(stripe);
+        break;
+      } catch (error) {
+        if (this.stripes.length === 0 && !this.down) {
+          this.down = true;
+          this.options.say(`the UDP socket on port ${this.localPort} was lost and cannot be reopened yet: ` +
+            describe(error));
+          this.options.onDrain();
+        }
+        await new Promise((resolve) => setTimeout(resolve, delay));
+      }
+    }
+    if (this.sharing) await broken.close();
+  }
+
+  /** Resolves once nothing is outstanding. */
+  drained() {
+    if (this.outstanding === 0) return Promise.resolve();
+    return new Promise((resolve) => this.drainWaiters.push(() => resolve(undefined)));
+  }
+
+  settleDrain() {
+    for (const resolve of this.drainWaiters.splice(0)) resolve();
+  }
+
+  /** Datagrams already accepted still go out; none comes in any more. Returns at once. */
+  close() {
+    if (this.closed) return;
+    this.closed = true;
+    const release = async () => {
+      try {
+        await this.opening;
+      } catch {
+        return;
+      }
+      if (this.stripes.length > 0) await this.drained();
+      await Promise.all(this.stripes.map((stripe) => stripe.close()));
+      openPorts.delete(this);
+      this.outstanding = 0;
+      this.settleDrain();
+    };
+    const done = release().finally(() => {
+      if (releasing.get(this.localPort) === done) releasing.delete(this.localPort);
+    });
+    if (this.localPort !== 0) releasing.set(this.localPort, done);
+  }
+}
+
+/** One of the browser's UDPSockets, with its reader and writer. */
+class Stripe {
+  /** @param {UdpPort} port @param {UDPSocket} socket @param {UDPSocketOpenInfo} info */
+  constructor(port, socket, info) {
+    this.port = port;
+    this.socket = socket;
+    this.info = info;
+    this.reader = info.readable.getReader();
+    this.writer = info.writable.getWriter();
+    this.broken = false;
+    /** In the order of writing, which is the order in which the writes settle. @type {UDPMessage[]} */
+    this.written = [];
+
+    // Bound once: a closure for each datagram would cost more than the datagram.
+    this.onWritten = () => {
+      this.port.sent(/** @type {UDPMessage} */ (this.written.shift()));
+    };
+    this.onRejected = () => {
+      const message = /** @type {UDPMessage} */ (this.written.shift());
+      if (this.broken) {
+        // Written after the one that broke the stream, and not at fault.
+        this.port.transmit(message);
+        return;
+      }
+      if (this.writer.desiredSize === null) this.break();
+      this.port.rejected(message);
+    };
+    this.onRead = (/** @type {Awaited<ReturnType<DatagramReader['read']>>} */ result) => {
+      if (this.broken || this.port.closed) return;
+      if (result.done) {
+        this.break();
+        return;
+      }
+      this.port.options.onDatagram(result.value);
+      this.pump();
+    };
+    this.onReadFailed = () => {
+      if (!this.broken && !this.port.closed) this.break();
+    };
+  }
+
+  pump() {
+    this.reader.read().then(this.onRead, this.onReadFailed);
+  }
+
+  /** @param {UDPMessage} message */
+  write(message) {
+    this.written.push(message);
+    this.writer.write(message).then(this.onWritten, this.onRejected);
+  }
+
+  break() {
+    this.broken = true;
+    this.port.replace(this).catch(() => {});
+  }
+
+  /** Streams first: a socket whose streams are locked cannot be closed. */
+  async close() {
+    await Promise.allSettled([this.reader.cancel(), this.writer.abort()]);
+    this.reader.releaseLock();
+    this.writer.releaseLock();
+    await Promise.allSettled([this.socket.close()]);
+    await Promise.allSettled([this.socket.closed]);
+  }
+}
+
+/** @param {any} error */
+function isPortTaken(error) {
+  return error?.name === 'NetworkError';
+}
+
+/** @param {any} error */
+function describe(error) {
+  return error?.name ? `${error.name}: ${error.message}` : String(error);
+}

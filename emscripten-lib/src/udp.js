@@ -1,0 +1,329 @@
+// UDP as POSIX has it: the attempts of a datagram socket, each of which returns its value or throws an errno, EAGAIN
+// meaning "not yet". It holds the receive queue, the peer, the pending error. It never waits, sees no wasm memory and no
+// descriptor; the browser's sockets are behind UdpPort. Linux decides every case (net/ipv4/udp.c, net/ipv6/udp.c).
+import {
+  AF_INET6, EACCES, EAGAIN, EBADF, EDESTADDRREQ, EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOTCONN, EOPNOTSUPP, EPIPE,
+  IPPROTO_UDP, MSG_MORE, MSG_OOB, POLLERR, POLLHUP, POLLNVAL, POLLRDHUP, READABLE, SHUT_RD, SHUT_RDWR, SHUT_WR,
+  SOCK_DGRAM, WRITABLE,
+} from './abi.js';
+import { ipFromText, isLoopback, isMapped, isWildcard, sameIp } from './address.js';
+import { DatagramQueue } from './datagram-queue.js';
+import { UdpPort } from './udp-port.js';
+
+/** Linux's net.core.rmem_default, reported by SO_RCVBUF and SO_SNDBUF of a fresh socket. */
+const BUFFER_DEFAULT = 212992;
+
+/** 65,535 bytes of IP packet or payload, less the headers counted in it: RFC 791, RFC 8200, RFC 768. */
+const LENGTH_MAX_4 = 65507;
+const LENGTH_MAX_6 = 65527;
+
+/** @typedef {import('./address.js').Endpoint} Endpoint */
+
+export class UdpSocket {
+  /**
+   * @param {object} setup
+   * @param {number} setup.family AF_INET or AF_INET6
+   * @param {import('./attempt.js').WaitQueue} setup.queue notified at every change of readiness
+   * @param {UDPSocketClass} setup.UDPSocket
+   * @param {number} setup.stripes default of DS_STRIPES
+   * @param {(text: string) => void} setup.say one line on the console
+   * @param {(text: string) => void} setup.explain the same in debug builds only: why a call failed and what to do
+   */
+  constructor({ family, queue, UDPSocket, stripes, say, explain }) {
+    this.family = family;
+    this.type = SOCK_DGRAM;
+    this.protocol = IPPROTO_UDP;
+    this.queue = queue;
+    this.UDPSocket = UDPSocket;
+    this.say = say;
+    this.explain = explain;
+
+    /** @type {'unbound' | 'opening' | 'bound' | 'closed'} */
+    this.state = 'unbound';
+    /** Bound by the first send or by connect, not by the program. */
+    this.implicit = false;
+    /** @type {UdpPort | undefined} */
+    this.port = undefined;
+    /** Why the last bind failed, until someone has been told. */
+    this.bindError = 0;
+    /** @type {Endpoint | undefined} */
+    this.peer = undefined;
+    /** SO_ERROR. */
+    this.error = 0;
+    this.readShut = false;
+    this.writeShut = false;
+
+    // Socket options. Timeouts are ms: 0 waits for ever, negative not at all.
+    this.receiveTimeout = 0;
+    this.sendTimeout = 0;
+    this.reuseAddress = false;
+    this.keepAlive = false;
+    this.broadcast = false;
+    this.v6Only = false;
+    this.stripes = stripes;
+    this.sendBuffer = BUFFER_DEFAULT;
+    /** Sizes asked for by the program, passed on to the browser when it binds. @type {number | undefined} */
+    this.askedSendBuffer = undefined;
+    /** @type {number | undefined} */
+    this.askedReceiveBuffer = undefined;
+    /** @type {DatagramQueue<UDPMessage>} */
+    this.received = new DatagramQueue(BUFFER_DEFAULT);
+  }
+
+  /**
+   * Starts binding; finishBind() says when and whether it is done. The browser names a taken port, a refused one and an
+   * ephemeral port only in its promise `opened`, so bind waits for it even on a non-blocking descriptor.
+   * @param {Endpoint} local port 0: any free one
+   */
+  beginBind(local, implicit = false) {
+    if (this.state === 'closed') throw EBADF;
+    if (this.state !== 'unbound') throw EINVAL;
+    this.state = 'opening';
+    this.implicit = implicit;
+    this.bindError = 0;
+    const port = this.port = new UdpPort({
+      UDPSocket: this.UDPSocket,
+      localAddress: local.ip.text,
+      localPort: local.port,
+      // Elsewhere than on :: there is nothing to restrict, and the browser refuses the option.
+      ipv6Only: this.v6Only && local.ip.text === '::',
+      stripes: this.stripes,
+      receiveBufferSize: this.askedReceiveBuffer,
+      sendBufferSize: this.askedSendBuffer,
+      onDatagram: (message) => this.deliver(message),
+      onDrain: () => {
+        if (this.writable()) this.queue.notifyListeners(WRITABLE);
+      },
+      onSendFailed: () => this.sendFailed(),
+      say: this.say,
+      explain: this.explain,
+    });
+    port.opening.then(
+      () => {
+        if (this.port !== port) return;
+        this.state = 'bound';
+        this.queue.notifyListeners(WRITABLE);
+      },
+      (/** @type {number} */ errno) => {
+        if (this.port !== port) return;
+        this.state = 'unbound';
+        this.port = undefined;
+        this.bindError = errno;
+        // Nobody asked for this bind: whoever calls next is told, as with any asynchronous error of Linux.
+        if (implicit) this.error = errno;
+        this.queue.notifyListeners(POLLERR | READABLE | WRITABLE);
+      },
+    );
+  }
+
+  /** Attempt: 0 once bound; EAGAIN while the browser has not answered. */
+  finishBind() {
+    if (this.state === 'closed') throw EBADF;
+    if (this.state === 'opening') throw EAGAIN;
+    if (this.bindError !== 0) {
+      const errno = this.bindError;
+      this.bindError = 0;
+      if (this.implicit) this.error = 0;
+      throw errno;
+    }
+    return 0;
+  }
+
+  bindImplicitly() {
+    if (this.state === 'unbound') this.beginBind({ ip: this.wildcard(), port: 0 }, true);
+  }
+
+  /**
+   * Sets the peer, which then is the only one heard and the default destination. Binds if need be: finishBind() tells.
+   * @param {Endpoint} peer
+   */
+  connect(peer) {
+    if (this.state === 'closed') throw EBADF;
+    this.peer = { ip: this.reachable(peer.ip), port: peer.port };
+    this.bindImplicitly();
+  }
+
+  /** connect() to AF_UNSPEC: no peer any more; a port that connect or a send chose is given back. */
+  disconnect() {
+    if (this.state === 'closed') throw EBADF;
+    this.peer = undefined;
+    if (this.implicit && this.port) {
+      this.port.close();
+      this.port = undefined;
+      this.state = 'unbound';
+    }
+  }
+
+  /**
+   * Attempt.
+   * @param {number} length bytes
+   * @param {() => Uint8Array} copy makes the copy that is sent, once the datagram is accepted
+   * @param {Endpoint | undefined} destination
+   * @param {number} flags MSG_*
+   * @returns {number} length
+   */
+  send(length, copy, destination, flags) {
+    if (this.state === 'closed') throw EBADF;
+    if (length > 0xffff) throw EMSGSIZE;
+    // Corking (MSG_MORE) would have to be undone on every other path; no caller of it is known on this platform.
+    if (flags & (MSG_OOB | MSG_MORE)) throw EOPNOTSUPP;
+    const to = destination ?? this.peer;
+    if (!to) throw EDESTADDRREQ;
+    // Each of these the browser would answer by breaking the stream.
+    if (to.port === 0) throw EINVAL;
+    const ip = this.reachable(to.ip);
+    if (length > (ip.family === 4 || isMapped(ip) ? LENGTH_MAX_4 : LENGTH_MAX_6)) throw EMSGSIZE;
+    this.throwPending();
+    if (this.writeShut) throw EPIPE;
+    this.bindImplicitly();
+    const port = /** @type {UdpPort} */ (this.port);
+    if (port.down) throw ENETDOWN;
+    if (port.refuses(ip.text)) throw ENETUNREACH;
+    if (port.outstanding >= this.sendBuffer) throw EAGAIN;
+    port.send({ data: copy(), remoteAddress: ip.text, remotePort: to.port });
+    return length;
+  }
+
+  /**
+   * Attempt.
+   * @param {boolean} peek leave it queued
+   * @param {boolean} nonblocking
+   * @returns {UDPMessage | undefined} undefined after shutdown(SHUT_RD): end of file
+   */
+  receive(peek, nonblocking) {
+    if (this.state === 'closed') throw EBADF;
+    this.throwPending();
+    const message = peek ? this.received.peek() : this.received.shift();
+    if (message) return message;
+    // A call that would not wait never finds out: Linux looks at the shutdown when it goes to sleep.
+    if (this.readShut && !nonblocking) return undefined;
+    throw EAGAIN;
+  }
+
+  /** True when receive() is sure to throw EAGAIN. */
+  nothingToReceive() {
+    return this.received.length === 0 && this.error === 0 && this.state !== 'closed' && !this.readShut;
+  }
+
+  /** FIONREAD: bytes of the next datagram. */
+  nextLength() {
+    return this.received.peek()?.data.byteLength ?? 0;
+  }
+
+  /** Attempt: the local address; EAGAIN while the port is not known yet. @returns {Endpoint} */
+  localEndpoint() {
+    if (this.state === 'closed') throw EBADF;
+    if (this.state === 'opening') throw EAGAIN;
+    if (!this.port) return { ip: this.wildcard(), port: 0 };
+    const ip = ipFromText(this.port.localAddress) ?? this.wildcard();
+    return { ip: this.peer && isWildcard(ip) ? this.sourceTowards(this.peer.ip) : ip, port: this.port.localPort };
+  }
+
+  /** @returns {Endpoint} */
+  peerEndpoint() {
+    if (this.state === 'closed') throw EBADF;
+    if (!this.peer) throw ENOTCONN;
+    return this.peer;
+  }
+
+  /** @param {number} how SHUT_* */
+  shutdown(how) {
+    if (this.state === 'closed') throw EBADF;
+    if (how !== SHUT_RD && how !== SHUT_WR && how !== SHUT_RDWR) throw EINVAL;
+    if (how !== SHUT_WR) this.readShut = true;
+    if (how !== SHUT_RD) this.writeShut = true;
+    this.queue.notifyListeners(READABLE | POLLHUP);
+    // Linux shuts an unconnected socket down too, and then says so.
+    if (!this.peer) throw ENOTCONN;
+    return 0;
+  }
+
+  /** Whoever waits wakes with EBADF. Datagrams already accepted still go out. */
+  close() {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    this.port?.close();
+    this.port = undefined;
+    this.received.clear();
+    this.queue.notifyListeners(POLLNVAL);
+  }
+
+  /** @returns {number} POLL* */
+  poll() {
+    if (this.state === 'closed') return POLLNVAL;
+    let mask = 0;
+    if (this.received.length > 0 || this.readShut) mask |= READABLE;
+    if (this.readShut) mask |= POLLRDHUP;
+    if (this.readShut && this.writeShut) mask |= POLLHUP;
+    if (this.error !== 0) mask |= POLLERR;
+    if (this.writable()) mask |= WRITABLE;
+    return mask;
+  }
+
+  /** Half of SO_SNDBUF free, as in Linux: a waiter woken for each datagram would do nothing but wake. */
+  writable() {
+    return !this.port || this.port.down || 2 * this.port.outstanding <= this.sendBuffer;
+  }
+
+  /** SO_ERROR: reading clears it. */
+  takeError() {
+    const { error } = this;
+    this.error = 0;
+    return error;
+  }
+
+  throwPending() {
+    if (this.error !== 0) throw this.takeError();
+  }
+
+  /** @param {UDPMessage} message */
+  deliver(message) {
+    const { peer } = this;
+    if (peer && !(message.remotePort === peer.port && isFrom(message, peer.ip))) return;
+    if (this.received.push(message)) this.queue.notifyListeners(READABLE);
+  }
+
+  /** Only a connected socket hears of a datagram that could not be sent; an unconnected one does not in Linux either. */
+  sendFailed() {
+    if (!this.peer) return;
+    this.error = ENETUNREACH;
+    this.queue.notifyListeners(POLLERR | READABLE | WRITABLE);
+  }
+
+  wildcard() {
+    return literal(this.family === AF_INET6 ? '::' : '0.0.0.0');
+  }
+
+  /**
+   * The address to write for a destination; Linux takes the wildcard for this host.
+   * @param {import('./address.js').Ip} ip
+   */
+  reachable(ip) {
+    if (isWildcard(ip)) return literal(ip.family === 6 ? '::1' : '127.0.0.1');
+    if (ip.text === '255.255.255.255' && !this.broadcast) throw EACCES;
+    if (this.v6Only && isMapped(ip)) throw ENETUNREACH;
+    return ip;
+  }
+
+  /**
+   * Linux chooses the source address when a socket is connected. Only for loopback is the choice known here.
+   * @param {import('./address.js').Ip} peer
+   */
+  sourceTowards(peer) {
+    if (!isLoopback(peer)) return this.wildcard();
+    if (peer.family === 4) return literal('127.0.0.1');
+    return literal(isMapped(peer) ? '::ffff:127.0.0.1' : '::1');
+  }
+}
+
+/** @param {UDPMessage} message @param {import('./address.js').Ip} ip */
+function isFrom(message, ip) {
+  if (message.remoteAddress === ip.text) return true;
+  const from = ipFromText(message.remoteAddress);
+  return from !== undefined && sameIp(from, ip);
+}
+
+/** @param {string} text */
+function literal(text) {
+  return /** @type {import('./address.js').Ip} */ (ipFromText(text));
+}
