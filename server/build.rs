@@ -1,0 +1,22 @@
+//! Links the WebAssembly server as an ES module, which the app's worker and the Node launcher import.
+
+use std::env;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("emscripten") {
+        return;
+    }
+    for setting in [
+        "MODULARIZE=1",
+        "EXPORT_ES6=1",
+        "ENVIRONMENT=web,worker,node",
+        // The program ends when main returns; a worker that serves it can then be let go.
+        "EXIT_RUNTIME=1",
+        // The app puts certificate files into the program's file system.
+        "EXPORTED_RUNTIME_METHODS=FS",
+    ] {
+        println!("cargo:rustc-link-arg-bins=-s{setting}");
+    }
+    println!("cargo:rustc-link-arg-bins=-O3");
+}

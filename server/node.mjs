@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+// Runs the WebAssembly server on Node: node server/node.mjs [server arguments], as the native binary is run.
+// It passes arguments, files, standard streams and the exit code; what the server does is the server's.
+
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const module = new URL('../target/dist/socket-iwa-server.js', import.meta.url);
+
+/**
+ * Says what is wrong and ends, as the server does when it can't start.
+ *
+ * @param {string} message
+ * @returns {never}
+ */
+function fail(message) {
+  console.error(`ERROR ${message}`);
+  process.exit(2);
+}
+
+if (!('Suspending' in WebAssembly)) {
+  fail(`Node ${process.version} has no JSPI (WebAssembly.Suspending): use Node 26, as in node_modules/.bin/node`);
+}
+if (!existsSync(module)) {
+  fail(`${fileURLToPath(module)} is missing: cargo xtask build makes it`);
+}
+
+/**
+ * Standard input as the program reads it, which also ends on SIGINT and SIGTERM: WebAssembly has no signals, and the
+ * end of standard input is the server's other sign to stop.
+ *
+ * @param {boolean} read whether to read the process's own standard input
+ */
+function standardInput(read) {
+  /** @type {ReadableStreamDefaultController<Uint8Array>} */
+  let controller;
+  let open = true;
+  const stream = new ReadableStream({ start(it) { controller = it; } });
+  const end = () => {
+    if (open) controller.close();
+    open = false;
+  };
+  if (read) {
+    // Not process.stdin: that one makes a descriptor it shares with others non-blocking.
+    const input = createReadStream('', { fd: 0, autoClose: false });
+    input.on('data', (chunk) => { if (open) controller.enqueue(new Uint8Array(Buffer.from(chunk))); });
+    input.on('end', end).on('error', end);
+  }
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, end);
+  return stream;
+}
+
+const args = process.argv.slice(2);
+
+/**
+ * Puts a file of this machine where the program finds it under the same name.
+ *
+ * @param {any} program
+ * @param {string} option
+ */
+function passFile(program, option) {
+  const place = args.findIndex((arg) => arg === option || arg.startsWith(`${option}=`));
+  if (place < 0) return;
+  const inline = args[place] !== option;
+  const path = inline ? args[place].slice(option.length + 1) : args[place + 1];
+  if (path === undefined) return;
+  // A file that can't be read is left out: the program then says so itself, in its own words.
+  try {
+    const inside = `/${option.slice(2)}.pem`;
+    program.FS.writeFile(inside, readFileSync(path));
+    args[inline ? place : place + 1] = inline ? `${option}=${inside}` : inside;
+  } catch {
+    return;
+  }
+}
+
+const { default: createModule } = await import(module.href);
+const onStdin = args.includes('--stop-on-stdin-close');
+// The signals' way to the program, so that it always stops as if asked.
+if (!onStdin) args.push('--stop-on-stdin-close');
+process.exitCode = await new Promise((resolve) => {
+  createModule({
+    arguments: args,
+    stdinStream: standardInput(onStdin),
+    print: (/** @type {string} */ line) => process.stdout.write(`${line}\n`),
+    printErr: (/** @type {string} */ line) => process.stderr.write(`${line}\n`),
+    preRun: [(/** @type {any} */ program) => ['--cert', '--key'].forEach((option) => passFile(program, option))],
+    onExit: resolve,
+    onAbort: () => resolve(1),
+  }).catch((/** @type {any} */ error) => {
+    if (error?.name !== 'ExitStatus') console.error(`ERROR ${error?.stack ?? error}`);
+    resolve(error?.status ?? 1);
+  });
+});
+// Sockets that are still open, and standard input, would keep the process.
+process.exit();
