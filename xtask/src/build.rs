@@ -151,12 +151,23 @@ pub(crate) fn summary(built: &serde_json::Value) -> String {
         .join("\n")
 }
 
+/// cargo for this workspace, which finds the same environment as when it is typed.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command
         .current_dir(repo::root())
         .env("CARGO_TARGET_DIR", repo::target());
+    forget_package(&mut command);
     command
+}
+
+/// `cargo run` tells a program which package it is of. ring's build script looks at those variables: passed on, they
+/// would make it compile again each time `cargo build` and `cargo xtask` take turns.
+fn forget_package(command: &mut Command) {
+    let of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_package)) {
+        command.env_remove(name);
+    }
 }
 
 fn native() -> Result<bool> {
@@ -218,6 +229,7 @@ fn wasm(toolchain: Toolchain) -> Result<bool> {
     command
         .arg(repo::path("server/build-wasm.sh"))
         .current_dir(repo::root());
+    forget_package(&mut command);
     step(
         &format!("WebAssembly server ({} toolchain)", toolchain.name()),
         &mut command,

@@ -19,7 +19,7 @@ use crate::report::{note, print, print_json, seconds};
 use crate::runtime::{Options, Runtime};
 
 /// From the end of standard input to the process's own end: connections close, the browser ends, its profile goes.
-const STOP_LIMIT: Duration = Duration::from_secs(20);
+const STOP_LIMIT: Duration = Duration::from_secs(45);
 const TICK: Duration = Duration::from_millis(50);
 
 /// What a server says when it is ready.
