@@ -67,8 +67,9 @@ export async function buildApp({
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await runMain('build', async () => {
-    const options = { server: { type: 'string' }, out: { type: 'string' }, help: { type: 'boolean' } };
-    const { values } = parseArgs({ options: /** @type {const} */ (options) });
+    const { values } = parseArgs({
+      options: { server: { type: 'string' }, out: { type: 'string' }, help: { type: 'boolean' } },
+    });
     if (values.help) return void process.stdout.write(USAGE);
     process.stderr.write(`built ${await buildApp(values)}\n`);
   });

@@ -125,6 +125,7 @@ export async function startChromium({ executable, verbose = false, interruptions
   const home = mkdtempSync(path.join(os.tmpdir(), 'socket-iwa-chromium-'));
   const temporary = path.join(home, 'tmp');
   mkdirSync(temporary);
+  /** @type {NodeJS.ProcessEnv} */
   const environment = { ...process.env, HOME: home, TMPDIR: temporary };
   for (const name of Object.keys(environment)) {
     if (name.startsWith('XDG_')) delete environment[name]; // they would lead back to the user's own directories

@@ -74,7 +74,7 @@ export async function startDevServer(directory) {
 
   const server = createServer(async (request, response) => {
     const reply = (/** @type {number} */ status) =>
-      response.writeHead(status, { ...HEADERS, 'Content-Type': 'text/plain' }).end(`${status}\n`);
+      void response.writeHead(status, { ...HEADERS, 'Content-Type': 'text/plain' }).end(`${status}\n`);
     // A page elsewhere could point its own host name at 127.0.0.1 and read the files; its requests name that host.
     if (`http://${request.headers.host}` !== origin) return reply(421);
     if (request.method !== 'GET' && request.method !== 'HEAD') return reply(405);
@@ -82,7 +82,7 @@ export async function startDevServer(directory) {
     if (file === null) return reply(404);
     const type = CONTENT_TYPES.get(path.extname(file).toLowerCase()) ?? 'application/octet-stream';
     response.writeHead(200, { ...HEADERS, 'Content-Type': type });
-    if (request.method === 'HEAD') return response.end();
+    if (request.method === 'HEAD') return void response.end();
     // A failed read (or a browser that leaves) ends the connection, which the browser sees as an incomplete response.
     await pipeline(createReadStream(file), response).catch(() => response.destroy());
   });

@@ -31,15 +31,16 @@ const STEP_LIMIT = 60;
 
 /**
  * @param {{
- *   directory: string, chromium?: string, verbose?: boolean, window?: {width: number, height: number},
+ *   directory: string, mounts?: Record<string, string>, chromium?: string, verbose?: boolean, window?: {width: number, height: number},
  *   permissions?: 'granted' | 'denied' | 'prompt', signal?: AbortSignal, stepLimit?: number,
- * }} options `chromium` as in findChromium; an abort of `signal` ends the launch, its reason being the error; `stepLimit`
+ * }} options `mounts` are further directories by URL prefix; `chromium` as in findChromium; an abort of `signal` ends the launch, its reason being the error; `stepLimit`
  *   in seconds
  * @returns {Promise<IsolatedApp>}
  * @throws {LaunchError} nothing is left behind then
  */
 export async function launchIsolatedApp({
   directory,
+  mounts = {},
   chromium: asked,
   verbose = false,
   window = { width: 1280, height: 800 },
@@ -56,6 +57,7 @@ export async function launchIsolatedApp({
   aborted.catch(() => {});
 
   const server = await startDevServer(directory);
+  for (const [prefix, mounted] of Object.entries(mounts)) server.mount(prefix, mounted);
   /** @type {import('./chromium.mjs').Chromium | undefined} */
   let chromium;
   const close = async () => {
@@ -87,13 +89,11 @@ export async function launchIsolatedApp({
     await step('size the window', page.setViewport(window));
 
     /** @type {Promise<never>} */
-    const lost = Promise.race([
-      died,
-      new Promise((_, reject) => {
-        page.once('error', (error) => reject(new LaunchError(`the app's page crashed: ${error.message}`)));
-        page.once('close', () => reject(new LaunchError("the app's page was closed")));
-      }),
-    ]);
+    const pageGone = new Promise((_, reject) => {
+      page.once('error', (error) => reject(new LaunchError(`the app's page crashed: ${error.message}`)));
+      page.once('close', () => reject(new LaunchError("the app's page was closed")));
+    });
+    const lost = Promise.race([died, pageGone]);
     lost.catch(() => {});
     return { page, browser, version, lost, mount: server.mount, setPermissions, close };
   } catch (error) {

@@ -68,9 +68,17 @@ async function listenTo(page, onEvent) {
   });
 }
 
-/** @param {string} line the server's ready line */
-function readable(line) {
-  const { address, port, cert_sha256: hash } = JSON.parse(line);
+/** @param {string} line of the server's standard output @returns {any} its report, {} when it is none */
+function parseReport(line) {
+  try {
+    return JSON.parse(line) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** @param {{address: string, port: number, cert_sha256: string}} ready the server's report */
+function readable({ address, port, cert_sha256: hash }) {
   const host = address.includes(':') ? `[${address}]` : address;
   return `ready: https://${host}:${port} (certificate SHA-256 ${hash})`;
 }
@@ -112,8 +120,8 @@ async function main(signal) {
     if (values.verbose) page.on('console', (message) => process.stderr.write(`page: ${message.text()}\n`));
     page.on('pageerror', (error) => process.stderr.write(`page: ${error instanceof Error ? error.stack : error}\n`));
 
-    /** @type {(state: 'ready' | {exitCode: number}) => void} */
     let settleStart = () => {};
+    /** @type {Promise<void>} */
     const started = new Promise((resolve) => (settleStart = resolve));
     /** @type {(exitCode: number) => void} */
     let settleEnd = () => {};
@@ -129,9 +137,10 @@ async function main(signal) {
         serverSaidWhy = true;
         process.stderr.write(`${event.line}\n`);
       } else if ('stream' in event) {
-        if (event.line.startsWith('{"ready"')) settleStart('ready');
-        if (json && (wanted.stats || !event.line.startsWith('{"stats"'))) process.stdout.write(`${event.line}\n`);
-        else if (event.line.startsWith('{"ready"')) process.stdout.write(`${readable(event.line)}\n`);
+        const report = parseReport(event.line);
+        if (report.ready) settleStart();
+        if (!json && report.ready) process.stdout.write(`${readable(report)}\n`);
+        if (json && (wanted.stats || !report.stats)) process.stdout.write(`${event.line}\n`);
       } else if (event.state === 'stopped') {
         settleEnd(event.exitCode ?? 0);
       } else if (event.failure) {

@@ -128,7 +128,7 @@ control.addEventListener('state', () => {
   showIdentity(ready);
   if (state === 'starting') clearCounts();
   if (state === 'starting' || state === 'running') void showPrompts();
-  if (ready) log.add(`INFO the app's server listens on ${ready.address}, UDP port ${ready.port}`);
+  if (ready) log.add(`INFO ready on ${ready.address}, UDP port ${ready.port}`);
   if (failure && failure.exitCode === null) log.add(`ERROR ${failure.reason}`);
   if (!busy && state !== 'failed') log.add('INFO the server has stopped');
   tell({ state, exitCode, failure });

@@ -58,8 +58,8 @@ const KNOWN = [
 const PERMISSION_REFUSED = {
   title: 'Chrome does not let this app use the network',
   advice:
-    'One of the two prompts was blocked. Open the app’s menu (⋮), then App info, then Settings; allow “Local network” ' +
-    'and “Apps on device”, and start again.',
+    'One of Chrome’s two prompts was blocked or closed. In the app’s menu (⋮) open App info, then Settings, allow “Apps ' +
+    'on device” and “Local network”, and start again.',
 };
 
 /**

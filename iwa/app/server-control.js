@@ -33,7 +33,8 @@ export class ServerControl extends EventTarget {
   #worker = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #lastError = '';
+  /** The last line of the log, and whether it is an error; an error is not followed by less. */
+  #lastWord = { line: '', isError: false };
 
   /**
    * @param {() => WorkerLike} createWorker a fresh worker for each run
@@ -52,7 +53,7 @@ export class ServerControl extends EventTarget {
   start({ args, files = [] }) {
     if (this.#worker) return;
     this.ready = this.failure = this.exitCode = null;
-    this.#lastError = '';
+    this.#lastWord = { line: '', isError: false };
     let worker;
     try {
       worker = this.#worker = this.#createWorker();
@@ -88,14 +89,15 @@ export class ServerControl extends EventTarget {
     } else {
       this.exitCode = message.exit;
       if (message.exit === 0) this.#end('stopped');
-      else this.#fail(message.exit, this.#lastError || `the server exited with code ${message.exit}`);
+      else this.#fail(message.exit, this.#lastWord.line || `the server exited with code ${message.exit}`);
     }
   }
 
   /** @param {'stdout' | 'stderr'} stream @param {string} line */
   #output(stream, line) {
     if (stream === 'stderr') {
-      if (line.trim()) this.#lastError = line.trim();
+      const isError = /^\s*error\b/i.test(line);
+      if (line.trim() && (isError || !this.#lastWord.isError)) this.#lastWord = { line: line.trim(), isError };
     } else {
       this.#interpret(line);
     }

@@ -1,0 +1,78 @@
+/**
+ * The worker in which one Emscripten program runs: a classic one, because that is what emcc's default output is made
+ * for; an ES module (-sEXPORT_ES6) is imported. It gets `{start: {url, args, stdin}}` once and `{stdin: bytes | null}`,
+ * and answers with ProgramMessages (app/emscripten-program.js).
+ */
+
+// An IWA's policy lets no string become a script. Programs load their own parts by string (importScripts, and `new
+// Worker` with -pthread), so this worker's default policy lets scripts of the app's own origin through.
+/** @type {any} */ (globalThis).trustedTypes.createPolicy('default', {
+  createScriptURL: (/** @type {string} */ url) => (new URL(url, location.href).origin === location.origin ? url : null),
+});
+
+/** @type {import('../app/emscripten-program.js').ProgramMessage | null} */
+let end = null;
+/** @param {import('../app/emscripten-program.js').ProgramMessage} message */
+function post(message) {
+  if (end) return;
+  if ('exit' in message || 'failed' in message) end = message;
+  self.postMessage(message);
+}
+
+// The app's module: the launcher mounts iwa/app as /app/, and a URL's .. ends at the root.
+const tools = import('../app/emscripten-program.js');
+/** @type {ReturnType<typeof import('../app/emscripten-program.js').inputStream> | undefined} */
+let input;
+
+async function fail(/** @type {unknown} */ error) {
+  const { describeError } = await tools;
+  post({ failed: describeError(error) });
+}
+self.addEventListener('error', (event) => void fail(event.error ?? event.message));
+self.addEventListener('unhandledrejection', (event) => void fail(event.reason));
+
+/**
+ * The exit code of a program linked without -sEXIT_RUNTIME, which Emscripten reports to no one. A classic program's
+ * variables are global; one that returned from main to go on in callbacks holds its runtime by a counter.
+ */
+function postExitStatus() {
+  const { EXITSTATUS, runtimeKeepaliveCounter = 0 } = /** @type {any} */ (globalThis);
+  if (EXITSTATUS !== undefined && runtimeKeepaliveCounter === 0) post({ exit: EXITSTATUS });
+}
+
+/** Classic scripts have no exports; a minified module has its one anywhere in a line. */
+const EXPORTS = /(?:^|[;}\s])export\s*(?:default\b|\{)/;
+
+/** @param {{url: string, args: string[]}} program @param {object} options for Emscripten's Module */
+async function run({ url }, options) {
+  if (!EXPORTS.test(await (await fetch(url)).text())) {
+    /** @type {any} */ (globalThis).Module = options;
+    /** @type {any} */ (globalThis).importScripts(url);
+    return;
+  }
+  const { default: createModule } = await import(url);
+  await createModule(options);
+  if (end) return;
+  post({ stream: 'stderr', line: `${url}: exit code unknown: the program is linked without -sEXIT_RUNTIME` });
+  post({ exit: 0 });
+}
+
+self.addEventListener('message', async ({ data }) => {
+  const { inputStream, moduleOptions } = await tools; // keeps the messages' order
+  if (data.start) {
+    const { url, args, stdin } = data.start;
+    if (stdin) input = inputStream();
+    const base = new URL('.', new URL(url, location.href)).href;
+    run(data.start, {
+      ...moduleOptions({ args, stdin: input?.stream, post }),
+      thisProgram: url.slice(url.lastIndexOf('/') + 1),
+      // A classic program looks for its .wasm beside the worker's script, which is this one.
+      locateFile: (/** @type {string} */ name) => base + name,
+      postRun: [postExitStatus],
+    }).catch(fail);
+  } else if (data.stdin) {
+    input?.push(data.stdin);
+  } else {
+    input?.end();
+  }
+});
