@@ -1,0 +1,5 @@
+//! The native server from outside: its binary and the independent client.
+
+mod cases;
+mod common;
+mod process;
