@@ -93,11 +93,7 @@ impl Case {
 
 /// Passed if `condition` holds, else failed with what was `seen`.
 fn expect(condition: bool, seen: impl std::fmt::Display) -> Outcome {
-    if condition {
-        Outcome::Passed
-    } else {
-        Outcome::Failed(seen.to_string())
-    }
+    if condition { Outcome::Passed } else { Outcome::Failed(seen.to_string()) }
 }
 
 impl Target {
@@ -117,13 +113,6 @@ impl Target {
     async fn serves_others(self) -> Result<Outcome, Error> {
         let response = self.http().await?.request(Method::GET, "/bytes/100000", "").await?;
         let right = response.status == StatusCode::OK && response.body == crate::check::expected_bytes(100_000);
-        Ok(expect(
-            right,
-            format!(
-                "another client got {} and {} bytes",
-                response.status,
-                response.body.len()
-            ),
-        ))
+        Ok(expect(right, format!("another client got {} and {} bytes", response.status, response.body.len())))
     }
 }

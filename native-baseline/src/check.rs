@@ -152,14 +152,8 @@ async fn echo(connection: &quinn::Connection) -> Result<bool, Error> {
         send.write_all(&sent).await?;
         send.finish().map_err(quinn::WriteError::from)
     });
-    let received = recv
-        .read_to_end(2 * message.len())
-        .await
-        .map_err(|error| failed(&error))?;
-    sending
-        .await
-        .map_err(|error| failed(&error))?
-        .map_err(|error| failed(&error))?;
+    let received = recv.read_to_end(2 * message.len()).await.map_err(|error| failed(&error))?;
+    sending.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
     Ok(received == message)
 }
 
@@ -178,9 +172,7 @@ pub fn pattern() -> impl Iterator<Item = u8> {
 /// The first `length` bytes of [`pattern`].
 #[must_use]
 pub fn expected_bytes(length: u64) -> Vec<u8> {
-    pattern()
-        .take(usize::try_from(length).expect("the length fits the memory"))
-        .collect()
+    pattern().take(usize::try_from(length).expect("the length fits the memory")).collect()
 }
 
 fn expected_sha256(length: u64) -> String {
@@ -196,11 +188,7 @@ fn expected_sha256(length: u64) -> String {
 }
 
 fn hex(hash: Context) -> String {
-    hash.finish()
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -46,11 +46,8 @@ impl Http {
     ///
     /// When the stream or the connection fails.
     pub async fn request(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Result<Response, Error> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("https://localhost{path}"));
-        self.send(request.body(()).expect("method and path are valid"), body.into())
-            .await
+        let request = Request::builder().method(method).uri(format!("https://localhost{path}"));
+        self.send(request.body(()).expect("method and path are valid"), body.into()).await
     }
 
     /// `request` with `body`, its response read whole.
@@ -60,14 +57,8 @@ impl Http {
     /// When the stream or the connection fails.
     pub async fn send(&self, request: Request<()>, body: Bytes) -> Result<Response, Error> {
         let mut received = Vec::new();
-        let (status, headers) = self
-            .exchange(request, body, |data| received.extend_from_slice(data))
-            .await?;
-        Ok(Response {
-            status,
-            headers,
-            body: received,
-        })
+        let (status, headers) = self.exchange(request, body, |data| received.extend_from_slice(data)).await?;
+        Ok(Response { status, headers, body: received })
     }
 
     /// `GET path`, its body given to `each` piece by piece.
@@ -76,9 +67,7 @@ impl Http {
     ///
     /// When the stream or the connection fails.
     pub async fn download(&self, path: &str, each: impl FnMut(&[u8])) -> Result<StatusCode, Error> {
-        let request = Request::get(format!("https://localhost{path}"))
-            .body(())
-            .expect("the path is valid");
+        let request = Request::get(format!("https://localhost{path}")).body(()).expect("the path is valid");
         Ok(self.exchange(request, Bytes::new(), each).await?.0)
     }
 

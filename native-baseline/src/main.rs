@@ -59,28 +59,11 @@ struct ServerArguments {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let right = match Arguments::parse().command {
-        Command::Check {
-            server,
-            bytes,
-            requests,
-        } => {
-            check(
-                &Plan {
-                    server: server.connect,
-                    pin: server.cert_sha256,
-                    bytes,
-                    requests,
-                },
-                server.json,
-            )
-            .await
+        Command::Check { server, bytes, requests } => {
+            check(&Plan { server: server.connect, pin: server.cert_sha256, bytes, requests }, server.json).await
         }
         Command::Cases { server, max_body, only } => {
-            let target = Target {
-                server: server.connect,
-                pin: server.cert_sha256,
-                max_body,
-            };
+            let target = Target { server: server.connect, pin: server.cert_sha256, max_body };
             run_cases(target, &only, server.json).await
         }
     };
@@ -122,10 +105,7 @@ async fn run_cases(target: Target, only: &str, json: bool) -> bool {
         }
     }
     if json {
-        println!(
-            "{}",
-            json!({ "ok": failed == 0, "passed": passed, "failed": failed, "skipped": skipped })
-        );
+        println!("{}", json!({ "ok": failed == 0, "passed": passed, "failed": failed, "skipped": skipped }));
     } else {
         println!("{passed} passed, {failed} failed, {skipped} skipped");
     }
@@ -133,27 +113,10 @@ async fn run_cases(target: Target, only: &str, json: bool) -> bool {
 }
 
 fn print(plan: &Plan, report: &Report) {
-    let hash = if report.sha256 == report.sha256_expected {
-        "the right SHA-256"
-    } else {
-        "A WRONG SHA-256"
-    };
+    let hash = if report.sha256 == report.sha256_expected { "the right SHA-256" } else { "A WRONG SHA-256" };
     println!("handshake  {:.1} ms", report.handshake_ms);
     println!("GET /      {:.1} ms", report.request_ms);
-    println!(
-        "download   {} bytes, {:.1} MB/s, {hash}",
-        report.download_bytes, report.download_mb_per_s
-    );
-    println!(
-        "requests   {} of {} at once answered right",
-        report.requests_ok, plan.requests
-    );
-    println!(
-        "echo       {}",
-        if report.echo_ok {
-            "came back unchanged"
-        } else {
-            "FAILED"
-        }
-    );
+    println!("download   {} bytes, {:.1} MB/s, {hash}", report.download_bytes, report.download_mb_per_s);
+    println!("requests   {} of {} at once answered right", report.requests_ok, plan.requests);
+    println!("echo       {}", if report.echo_ok { "came back unchanged" } else { "FAILED" });
 }

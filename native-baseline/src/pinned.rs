@@ -16,18 +16,12 @@ impl FromStr for Pin {
 
     /// From 64 hexadecimal digits; colons between them are ignored.
     fn from_str(text: &str) -> Result<Self, String> {
-        let digits: Vec<u32> = text
-            .chars()
-            .filter(|&char| char != ':')
-            .filter_map(|char| char.to_digit(16))
-            .collect();
+        let digits: Vec<u32> = text.chars().filter(|&char| char != ':').filter_map(|char| char.to_digit(16)).collect();
         let length = text.chars().filter(|&char| char != ':').count();
         if digits.len() != 64 || length != 64 {
             return Err("a SHA-256 has 64 hexadecimal digits".into());
         }
-        Ok(Self(std::array::from_fn(|byte| {
-            (digits[2 * byte] * 16 + digits[2 * byte + 1]) as u8
-        })))
+        Ok(Self(std::array::from_fn(|byte| (digits[2 * byte] * 16 + digits[2 * byte + 1]) as u8)))
     }
 }
 
@@ -59,9 +53,7 @@ impl ServerCertVerifier for PinnedVerifier {
         if digest.as_ref() == self.pin.0 {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(rustls::Error::General(
-                "the server's certificate has another SHA-256".into(),
-            ))
+            Err(rustls::Error::General("the server's certificate has another SHA-256".into()))
         }
     }
 
@@ -98,13 +90,7 @@ mod tests {
         let colons: Pin = ["01:23:45:67:89:AB:CD:EF"; 4].join(":").parse().unwrap();
         assert_eq!(plain, colons);
         assert_eq!(plain.0[..3], [0x01, 0x23, 0x45]);
-        for wrong in [
-            "",
-            "0123",
-            &"g".repeat(64),
-            &"0".repeat(65),
-            &format!("{}é", "0".repeat(63)),
-        ] {
+        for wrong in ["", "0123", &"g".repeat(64), &"0".repeat(65), &format!("{}é", "0".repeat(63))] {
             assert!(wrong.parse::<Pin>().is_err(), "{wrong}");
         }
     }

@@ -82,11 +82,7 @@ impl Certificate {
     ///
     /// When a file can't be read or holds no certificate or key.
     pub fn from_pem_files(chain: &Path, key: &Path) -> Result<Self, CertificateError> {
-        let pem = |path: &Path, expected, reason: String| CertificateError::Pem {
-            path: path.into(),
-            expected,
-            reason,
-        };
+        let pem = |path: &Path, expected, reason: String| CertificateError::Pem { path: path.into(), expected, reason };
         let certificates = CertificateDer::pem_file_iter(chain)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|error| pem(chain, "certificate", error.to_string()))?;
@@ -94,10 +90,7 @@ impl Certificate {
             return Err(pem(chain, "certificate", "the file holds none".into()));
         }
         let key = PrivateKeyDer::from_pem_file(key).map_err(|error| pem(key, "private key", error.to_string()))?;
-        Ok(Self {
-            chain: certificates,
-            key,
-        })
+        Ok(Self { chain: certificates, key })
     }
 
     /// SHA-256 of the server's own certificate in DER, as `serverCertificateHashes` wants it: lower-case hexadecimal.
@@ -110,19 +103,13 @@ impl Certificate {
     /// The chain in PEM.
     #[must_use]
     pub fn to_pem(&self) -> String {
-        self.chain
-            .iter()
-            .map(|certificate| pem_encode("CERTIFICATE", certificate))
-            .collect()
+        self.chain.iter().map(|certificate| pem_encode("CERTIFICATE", certificate)).collect()
     }
 }
 
 /// RFC 7468 textual encoding with lines of 64 characters.
 fn pem_encode(label: &str, der: &[u8]) -> String {
-    pem::encode_config(
-        &pem::Pem::new(label, der),
-        pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
-    )
+    pem::encode_config(&pem::Pem::new(label, der), pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
 }
 
 #[cfg(test)]

@@ -86,9 +86,7 @@ impl Config {
     fn crypto_provider(&self) -> CryptoProvider {
         let mut provider = provider::default_provider();
         if self.prefer_chacha20 {
-            provider
-                .cipher_suites
-                .sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
+            provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
         }
         provider
     }
@@ -96,11 +94,7 @@ impl Config {
 
 /// The error code of a close that is no error, per application protocol (RFC 9114, section 8.1: H3_NO_ERROR).
 pub(crate) fn no_error(alpn: Option<&[u8]>) -> VarInt {
-    if alpn == Some(app::H3) {
-        VarInt::from_u32(0x100)
-    } else {
-        VarInt::from_u32(0)
-    }
+    if alpn == Some(app::H3) { VarInt::from_u32(0x100) } else { VarInt::from_u32(0) }
 }
 
 #[cfg(test)]
@@ -110,13 +104,7 @@ mod tests {
     #[test]
     fn chacha20_comes_first_where_it_is_preferred() {
         let first = |prefer_chacha20| {
-            Config {
-                prefer_chacha20,
-                ..Config::default()
-            }
-            .crypto_provider()
-            .cipher_suites[0]
-                .suite()
+            Config { prefer_chacha20, ..Config::default() }.crypto_provider().cipher_suites[0].suite()
         };
         assert_eq!(first(true), CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
         assert_ne!(first(false), CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
@@ -126,11 +114,6 @@ mod tests {
     fn a_key_of_another_certificate_is_refused() {
         let mut certificate = Certificate::generate(["localhost".into()]).unwrap();
         certificate.key = Certificate::generate(["localhost".into()]).unwrap().key;
-        assert!(
-            Config::default()
-                .server(&certificate)
-                .unwrap_err()
-                .contains("can't be used")
-        );
+        assert!(Config::default().server(&certificate).unwrap_err().contains("can't be used"));
     }
 }

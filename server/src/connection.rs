@@ -39,12 +39,7 @@ struct Wakers {
 
 impl Wakers {
     fn wake_all(&mut self) {
-        let Self {
-            accept,
-            open,
-            read,
-            write,
-        } = std::mem::take(self);
+        let Self { accept, open, read, write } = std::mem::take(self);
         accept.into_iter().chain(open).flatten().for_each(Waker::wake);
         read.into_values().chain(write.into_values()).for_each(Waker::wake);
     }
@@ -73,18 +68,8 @@ impl Connection {
         queue: Dirty,
         stats: Rc<Stats>,
     ) -> Self {
-        let state = State {
-            proto,
-            lost: None,
-            dirty: false,
-            wakers: Wakers::default(),
-        };
-        Self {
-            state: Rc::new(RefCell::new(state)),
-            handle,
-            queue,
-            stats,
-        }
+        let state = State { proto, lost: None, dirty: false, wakers: Wakers::default() };
+        Self { state: Rc::new(RefCell::new(state)), handle, queue, stats }
     }
 
     /// Runs `f` on the state machine.
@@ -107,9 +92,7 @@ impl Connection {
     /// Takes the state machine's events and wakes who waits for them.
     pub(crate) fn handle_events(&self) -> Events {
         let mut state = self.state.borrow_mut();
-        let State {
-            proto, lost, wakers, ..
-        } = &mut *state;
+        let State { proto, lost, wakers, .. } = &mut *state;
         let mut events = Events::default();
         while let Some(event) = proto.poll() {
             match event {
@@ -154,9 +137,7 @@ impl Connection {
     pub fn alpn(&self) -> Option<Vec<u8>> {
         let state = self.state.borrow();
         let data = state.proto.crypto_session().handshake_data()?;
-        data.downcast::<quinn_proto::crypto::rustls::HandshakeData>()
-            .ok()?
-            .protocol
+        data.downcast::<quinn_proto::crypto::rustls::HandshakeData>().ok()?.protocol
     }
 
     /// The client's address now; it changes when the client migrates.
@@ -181,8 +162,7 @@ impl Connection {
     ///
     /// When the connection is lost.
     pub fn poll_accept_uni(&self, cx: &mut Context<'_>) -> Poll<Result<RecvStream, ConnectionError>> {
-        self.poll_accept(cx, Dir::Uni)
-            .map_ok(|id| RecvStream::new(self.clone(), id))
+        self.poll_accept(cx, Dir::Uni).map_ok(|id| RecvStream::new(self.clone(), id))
     }
 
     /// Polls for a bidirectional stream that the client opened.
@@ -209,8 +189,7 @@ impl Connection {
     ///
     /// When the connection is lost.
     pub fn poll_open_uni(&self, cx: &mut Context<'_>) -> Poll<Result<SendStream, ConnectionError>> {
-        self.poll_open(cx, Dir::Uni)
-            .map_ok(|id| SendStream::new(self.clone(), id))
+        self.poll_open(cx, Dir::Uni).map_ok(|id| SendStream::new(self.clone(), id))
     }
 
     /// Polls for leave to open a bidirectional stream, and opens it.
@@ -310,11 +289,7 @@ pub struct SendStream {
 
 impl SendStream {
     fn new(connection: Connection, id: StreamId) -> Self {
-        Self {
-            connection,
-            id,
-            closed: false,
-        }
+        Self { connection, id, closed: false }
     }
 
     /// Its number (RFC 9000, section 2.1).
@@ -380,11 +355,7 @@ impl SendStream {
     pub fn reset(&mut self, code: VarInt) {
         self.closed = true;
         // Closed already: there is nothing to reset.
-        if self
-            .connection
-            .with_proto(|proto| proto.send_stream(self.id).reset(code))
-            .is_ok()
-        {
+        if self.connection.with_proto(|proto| proto.send_stream(self.id).reset(code)).is_ok() {
             self.connection.mark_dirty();
         }
     }
@@ -409,11 +380,7 @@ pub struct RecvStream {
 
 impl RecvStream {
     fn new(connection: Connection, id: StreamId) -> Self {
-        Self {
-            connection,
-            id,
-            closed: false,
-        }
+        Self { connection, id, closed: false }
     }
 
     /// Its number (RFC 9000, section 2.1).
@@ -432,9 +399,7 @@ impl RecvStream {
             return Poll::Ready(Ok(None));
         }
         let mut state = self.connection.state.borrow_mut();
-        let State {
-            proto, lost, wakers, ..
-        } = &mut *state;
+        let State { proto, lost, wakers, .. } = &mut *state;
         let mut stream = proto.recv_stream(self.id);
         let mut chunks = match stream.read(true) {
             Ok(chunks) => chunks,
@@ -481,11 +446,7 @@ impl RecvStream {
     pub fn stop(&mut self, code: VarInt) {
         self.closed = true;
         // Closed already: there is nothing to stop.
-        if self
-            .connection
-            .with_proto(|proto| proto.recv_stream(self.id).stop(code))
-            .is_ok()
-        {
+        if self.connection.with_proto(|proto| proto.recv_stream(self.id).stop(code)).is_ok() {
             self.connection.mark_dirty();
         }
     }

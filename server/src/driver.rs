@@ -138,11 +138,7 @@ impl Server {
             return Some(Instant::now());
         }
         while let Some(&Reverse((due, handle))) = self.timers.peek() {
-            if self
-                .connections
-                .get(&ConnectionHandle(handle))
-                .is_some_and(|entry| entry.timer == Some(due))
-            {
+            if self.connections.get(&ConnectionHandle(handle)).is_some_and(|entry| entry.timer == Some(due)) {
                 return Some(tick.map_or(due, |tick| tick.min(due)));
             }
             self.timers.pop();
@@ -166,16 +162,7 @@ impl Server {
     fn receive(&mut self) -> io::Result<()> {
         for _ in 0..RECEIVE_BATCHES {
             let now = Instant::now();
-            let Self {
-                socket,
-                received,
-                endpoint,
-                connections,
-                context,
-                max_connections,
-                dirty,
-                ..
-            } = self;
+            let Self { socket, received, endpoint, connections, context, max_connections, dirty, .. } = self;
             let mut response = Vec::new();
             let outcome = socket.receive(received, |datagram| {
                 add(&context.stats.datagrams_received, 1);
@@ -202,13 +189,7 @@ impl Server {
                             Ok((handle, proto)) => {
                                 let connection = Connection::new(handle, proto, dirty.clone(), context.stats.clone());
                                 connection.mark_dirty();
-                                connections.insert(
-                                    handle,
-                                    Entry {
-                                        connection,
-                                        timer: None,
-                                    },
-                                );
+                                connections.insert(handle, Entry { connection, timer: None });
                                 add(&context.stats.connections_total, 1);
                             }
                             Err(Some(transmit)) => answer(socket, &context.stats, &transmit, &response),
@@ -305,12 +286,7 @@ impl Server {
     /// One connection's turn. Returns whether it has more to send.
     fn transmit_connection(&mut self, connection: &Connection) -> bool {
         let mtu = usize::from(connection.with_proto(|proto| proto.current_mtu()));
-        let max_segments = self
-            .socket
-            .max_segments()
-            .min(MAX_SEGMENTS)
-            .min(MAX_TRANSMIT / mtu)
-            .max(1);
+        let max_segments = self.socket.max_segments().min(MAX_SEGMENTS).min(MAX_TRANSMIT / mtu).max(1);
         for _ in 0..TRANSMITS_A_TURN {
             self.buffer.clear();
             let buffer = &mut self.buffer;
@@ -340,10 +316,7 @@ impl Server {
                     // Lost, as on the network: the protocol repairs it.
                     tracing::debug!(destination = %transmit.destination, "send: {error}");
                     add(&self.context.stats.send_errors, 1);
-                    *sent += segments
-                        .segment_size
-                        .unwrap_or(transmit.size)
-                        .min(segments.contents.len());
+                    *sent += segments.segment_size.unwrap_or(transmit.size).min(segments.contents.len());
                 }
             }
             if *sent >= transmit.size {
@@ -370,10 +343,7 @@ impl Server {
             return;
         }
         let timer = connection.with_proto(quinn_proto::Connection::poll_timeout);
-        let entry = self
-            .connections
-            .get_mut(&handle)
-            .expect("the connection is not drained");
+        let entry = self.connections.get_mut(&handle).expect("the connection is not drained");
         if entry.timer != timer {
             entry.timer = timer;
             if let Some(due) = timer {
@@ -440,8 +410,5 @@ fn segments<'a>(transmit: &Transmit, contents: &'a [u8]) -> Segments<'a> {
 
 fn count_sent(stats: &Stats, segments: &Segments<'_>, bytes: usize) {
     add(&stats.bytes_sent, bytes as u64);
-    add(
-        &stats.datagrams_sent,
-        bytes.div_ceil(segments.segment_size.unwrap_or(bytes).max(1)) as u64,
-    );
+    add(&stats.datagrams_sent, bytes.div_ceil(segments.segment_size.unwrap_or(bytes).max(1)) as u64);
 }

@@ -98,15 +98,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         max_body: arguments.max_body,
         ..Config::default()
     };
-    let options = Options {
-        stripes: arguments.stripes,
-        ..Options::default()
-    };
+    let options = Options { stripes: arguments.stripes, ..Options::default() };
     let socket = UdpSocket::bind(arguments.listen, &options).map_err(|error| start(error.to_string()))?;
     let mut server = Server::new(socket, &certificate, &config).map_err(start)?;
-    let mut stop = Stop::new()
-        .and_then(Stop::on_signals)
-        .map_err(|error| start(format!("preparing to be stopped: {error}")))?;
+    let mut stop =
+        Stop::new().and_then(Stop::on_signals).map_err(|error| start(format!("preparing to be stopped: {error}")))?;
     if arguments.stop_on_stdin_close {
         stop = stop.when_stdin_closes();
     }
@@ -120,13 +116,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         "cert_sha256": certificate.sha256(),
         "cert_pem": certificate.to_pem(),
     });
-    print(
-        &ready,
-        &format!("serving on {address}, certificate SHA-256 {}", certificate.sha256()),
-    );
-    let interval = arguments
-        .stats_interval
-        .map(|seconds| Duration::from_secs(seconds.into()));
+    print(&ready, &format!("serving on {address}, certificate SHA-256 {}", certificate.sha256()));
+    let interval = arguments.stats_interval.map(|seconds| Duration::from_secs(seconds.into()));
     server
         .run(&stop, interval, |stats| {
             let stats = stats.to_json();
@@ -151,11 +142,7 @@ fn names(listen: SocketAddr) -> Vec<String> {
 /// Prints to standard output; that nobody reads it any more is no reason to stop serving.
 fn print(json: bool, value: &Value, text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let written = if json {
-        writeln!(stdout, "{value}")
-    } else {
-        writeln!(stdout, "{text}")
-    };
+    let written = if json { writeln!(stdout, "{value}") } else { writeln!(stdout, "{text}") };
     if let Err(error) = written.and_then(|()| stdout.flush()) {
         tracing::debug!("standard output: {error}");
     }

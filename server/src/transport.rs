@@ -41,10 +41,7 @@ impl<B: Buf> quic::Connection<B> for H3Connection {
     }
 
     fn poll_accept_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<H3Stream<B>, ConnectionErrorIncoming>> {
-        self.0
-            .poll_accept_bi(cx)
-            .map_ok(bidirectional)
-            .map_err(connection_error)
+        self.0.poll_accept_bi(cx).map_ok(bidirectional).map_err(connection_error)
     }
 
     fn opener(&self) -> H3Opener {
@@ -182,10 +179,7 @@ impl quic::RecvStream for H3Recv {
 }
 
 fn bidirectional<B: Buf>((send, recv): (SendStream, RecvStream)) -> H3Stream<B> {
-    H3Stream {
-        send: H3Send::new(send),
-        recv: H3Recv(recv),
-    }
+    H3Stream { send: H3Send::new(send), recv: H3Recv(recv) }
 }
 
 fn stream_id(id: quinn_proto::StreamId) -> StreamId {
@@ -198,25 +192,21 @@ fn varint(code: u64) -> VarInt {
 
 fn connection_error(error: ConnectionError) -> ConnectionErrorIncoming {
     match error {
-        ConnectionError::ApplicationClosed(close) => ConnectionErrorIncoming::ApplicationClose {
-            error_code: close.error_code.into(),
-        },
+        ConnectionError::ApplicationClosed(close) => {
+            ConnectionErrorIncoming::ApplicationClose { error_code: close.error_code.into() }
+        }
         ConnectionError::TimedOut => ConnectionErrorIncoming::Timeout,
         error => ConnectionErrorIncoming::Undefined(Arc::new(error)),
     }
 }
 
 fn lost(error: ConnectionError) -> StreamErrorIncoming {
-    StreamErrorIncoming::ConnectionErrorIncoming {
-        connection_error: connection_error(error),
-    }
+    StreamErrorIncoming::ConnectionErrorIncoming { connection_error: connection_error(error) }
 }
 
 fn read_error(error: ReadError) -> StreamErrorIncoming {
     match error {
-        ReadError::Reset(code) => StreamErrorIncoming::StreamTerminated {
-            error_code: code.into(),
-        },
+        ReadError::Reset(code) => StreamErrorIncoming::StreamTerminated { error_code: code.into() },
         ReadError::Connection(error) => lost(error),
         ReadError::Closed => StreamErrorIncoming::Unknown(Box::new(error)),
     }
@@ -224,9 +214,7 @@ fn read_error(error: ReadError) -> StreamErrorIncoming {
 
 fn write_error(error: WriteError) -> StreamErrorIncoming {
     match error {
-        WriteError::Stopped(code) => StreamErrorIncoming::StreamTerminated {
-            error_code: code.into(),
-        },
+        WriteError::Stopped(code) => StreamErrorIncoming::StreamTerminated { error_code: code.into() },
         WriteError::Connection(error) => lost(error),
         WriteError::Closed => StreamErrorIncoming::Unknown(Box::new(error)),
     }

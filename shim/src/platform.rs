@@ -15,13 +15,7 @@ pub struct Defaults {
 /// parallel. In WebAssembly ring seals about six times faster with ChaCha20-Poly1305 than with AES-128-GCM; natively
 /// it is the other way round.
 pub const DEFAULTS: Defaults = if cfg!(target_family = "wasm") {
-    Defaults {
-        stripes: 4,
-        prefer_chacha20: true,
-    }
+    Defaults { stripes: 4, prefer_chacha20: true }
 } else {
-    Defaults {
-        stripes: 1,
-        prefer_chacha20: false,
-    }
+    Defaults { stripes: 1, prefer_chacha20: false }
 };

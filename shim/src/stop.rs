@@ -23,11 +23,7 @@ impl Stop {
     /// When no pipe can be made.
     pub fn new() -> io::Result<Self> {
         let (pipe, writer) = io::pipe()?;
-        Ok(Self {
-            pipe,
-            writer,
-            stdin: false,
-        })
+        Ok(Self { pipe, writer, stdin: false })
     }
 
     /// Also stops when standard input ends. What is read from it until then is ignored.
@@ -61,9 +57,7 @@ impl Stop {
 
     /// The descriptors to watch for input: the pipe, and standard input if it counts.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
-        [Some(self.pipe.as_raw_fd()), self.stdin.then(|| io::stdin().as_raw_fd())]
-            .into_iter()
-            .flatten()
+        [Some(self.pipe.as_raw_fd()), self.stdin.then(|| io::stdin().as_raw_fd())].into_iter().flatten()
     }
 
     /// Whether `descriptor`, which is readable or hung up, means stop.

@@ -60,10 +60,7 @@ pub(crate) fn wait(socket: RawFd, write: bool, deadline: Option<Instant>, stop: 
 fn timeout_ms(deadline: Option<Instant>) -> libc::c_int {
     let Some(deadline) = deadline else { return -1 };
     let left = deadline.saturating_duration_since(Instant::now());
-    left.as_nanos()
-        .div_ceil(1_000_000)
-        .try_into()
-        .unwrap_or(libc::c_int::MAX)
+    left.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(libc::c_int::MAX)
 }
 
 #[cfg(test)]

@@ -67,11 +67,7 @@ impl Artifact {
             Self::Iwa => iwa(),
         };
         let fresh = fresh.map_err(explain_full_disk)?;
-        Ok(Built {
-            artifact: self,
-            fresh,
-            elapsed: start.elapsed(),
-        })
+        Ok(Built { artifact: self, fresh, elapsed: start.elapsed() })
     }
 
     /// For who runs what is there.
@@ -114,12 +110,7 @@ pub(crate) fn command(artifacts: &[Artifact], toolchain: Toolchain, install: boo
     let mut built = Map::new();
     for artifact in artifacts {
         let done = artifact.build(toolchain)?;
-        let outputs: Vec<String> = done
-            .artifact
-            .outputs()
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
+        let outputs: Vec<String> = done.artifact.outputs().iter().map(|path| path.display().to_string()).collect();
         let entry = json!({"outputs": outputs, "rebuilt": done.fresh, "seconds": done.elapsed.as_secs_f64()});
         built.insert(done.artifact.name().into(), entry);
     }
@@ -129,34 +120,18 @@ pub(crate) fn command(artifacts: &[Artifact], toolchain: Toolchain, install: boo
 /// The result in words: one line an artifact.
 pub(crate) fn summary(built: &serde_json::Value) -> String {
     let line = |(name, entry): (&String, &serde_json::Value)| {
-        let outputs: Vec<&str> = entry["outputs"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|path| path.as_str())
-            .collect();
-        let state = if entry["rebuilt"] == true {
-            "built"
-        } else {
-            "up to date"
-        };
+        let outputs: Vec<&str> =
+            entry["outputs"].as_array().into_iter().flatten().filter_map(|path| path.as_str()).collect();
+        let state = if entry["rebuilt"] == true { "built" } else { "up to date" };
         format!("{name:<7} {state:<11} {}", outputs.join(" "))
     };
-    built["artifacts"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(line)
-        .collect::<Vec<_>>()
-        .join("\n")
+    built["artifacts"].as_object().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// cargo for this workspace, which finds the same environment as when it is typed.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-    command
-        .current_dir(repo::root())
-        .env("CARGO_TARGET_DIR", repo::target());
+    command.current_dir(repo::root()).env("CARGO_TARGET_DIR", repo::target());
     forget_package(&mut command);
     command
 }
@@ -173,36 +148,18 @@ fn forget_package(command: &mut Command) {
 fn native() -> Result<bool> {
     let before = modified(&Artifact::Native.outputs());
     let mut command = cargo();
-    command.args([
-        "build",
-        "--release",
-        "--package",
-        "socket-iwa-server",
-        "--package",
-        "socket-iwa-native",
-    ]);
+    command.args(["build", "--release", "--package", "socket-iwa-server", "--package", "socket-iwa-native"]);
     step("native server and client", &mut command, LIMIT, Show::Live)?;
     expect(Artifact::Native)?;
     Ok(modified(&Artifact::Native.outputs()) != before)
 }
 
 fn modified(paths: &[PathBuf]) -> Vec<Option<std::time::SystemTime>> {
-    paths
-        .iter()
-        .map(|path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok())
-        .collect()
+    paths.iter().map(|path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok()).collect()
 }
 
 fn wasm_fingerprint(toolchain: Toolchain) -> Result<String> {
-    let inputs = [
-        "server",
-        "shim",
-        "emscripten-lib",
-        "docker",
-        "Cargo.toml",
-        "Cargo.lock",
-        ".cargo",
-    ];
+    let inputs = ["server", "shim", "emscripten-lib", "docker", "Cargo.toml", "Cargo.lock", ".cargo"];
     fingerprint::of(&inputs.map(repo::path), &[toolchain.name()])
 }
 
@@ -211,11 +168,7 @@ fn wasm_stamp() -> PathBuf {
 }
 
 fn wasm_is_current(toolchain: Toolchain) -> Result<bool> {
-    Ok(fingerprint::matches(
-        &wasm_stamp(),
-        &wasm_fingerprint(toolchain)?,
-        &Artifact::Wasm.outputs(),
-    ))
+    Ok(fingerprint::matches(&wasm_stamp(), &wasm_fingerprint(toolchain)?, &Artifact::Wasm.outputs()))
 }
 
 fn wasm(toolchain: Toolchain) -> Result<bool> {
@@ -226,16 +179,9 @@ fn wasm(toolchain: Toolchain) -> Result<bool> {
     }
     toolchain.check(&[Program::Emcc, Program::Rustc])?;
     let mut command = toolchain.command("bash");
-    command
-        .arg(repo::path("server/build-wasm.sh"))
-        .current_dir(repo::root());
+    command.arg(repo::path("server/build-wasm.sh")).current_dir(repo::root());
     forget_package(&mut command);
-    step(
-        &format!("WebAssembly server ({} toolchain)", toolchain.name()),
-        &mut command,
-        LIMIT,
-        Show::Live,
-    )?;
+    step(&format!("WebAssembly server ({} toolchain)", toolchain.name()), &mut command, LIMIT, Show::Live)?;
     expect(Artifact::Wasm)?;
     fingerprint::record(&wasm_stamp(), &fingerprint)?;
     Ok(true)
@@ -260,11 +206,9 @@ fn iwa() -> Result<bool> {
 /// A build script that succeeds without its outputs would fail later, and somewhere else.
 fn expect(artifact: Artifact) -> Result<()> {
     match artifact.outputs().iter().find(|output| !output.exists()) {
-        Some(output) => Err(Error::failed(format!(
-            "the {} build succeeded but made no {}",
-            artifact.name(),
-            output.display()
-        ))),
+        Some(output) => {
+            Err(Error::failed(format!("the {} build succeeded but made no {}", artifact.name(), output.display())))
+        }
         None => Ok(()),
     }
 }
@@ -305,17 +249,12 @@ impl Lock {
 /// Compilers report a full disk in many ways and places: say it in one line, with the place.
 fn explain_full_disk(error: Error) -> Error {
     let caches = env::var_os("SOCKET_IWA_CACHE").map(PathBuf::from);
-    let full = [Some(repo::target()), caches]
-        .into_iter()
-        .flatten()
-        .find(|path| free(path).is_some_and(|b| b < NEARLY_FULL));
+    let full =
+        [Some(repo::target()), caches].into_iter().flatten().find(|path| free(path).is_some_and(|b| b < NEARLY_FULL));
     match full {
         Some(path) => {
             let megabytes = free(&path).unwrap_or(0) / 1_000_000;
-            error.context(format!(
-                "the disk is full ({megabytes} MB free at {}; a build needs 3 GB)",
-                path.display()
-            ))
+            error.context(format!("the disk is full ({megabytes} MB free at {}; a build needs 3 GB)", path.display()))
         }
         None => error,
     }

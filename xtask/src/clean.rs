@@ -10,36 +10,22 @@ use crate::process::{Show, step};
 use crate::repo;
 use crate::report::note;
 
-const OUTPUTS: [&str; 5] = [
-    "target/dist",
-    "target/iwa",
-    "target/demo",
-    "target/.iwa-made-from",
-    "target/wasm32-unknown-emscripten",
-];
+const OUTPUTS: [&str; 5] =
+    ["target/dist", "target/iwa", "target/demo", "target/.iwa-made-from", "target/wasm32-unknown-emscripten"];
 
 pub(crate) fn command(all: bool) -> Result<()> {
     OUTPUTS.iter().try_for_each(|output| remove(output))?;
     if all {
         remove("target/release")?;
         let mut clean = Command::new(repo::path("docker/build.sh"));
-        step(
-            "the toolchain's image and caches",
-            clean.arg("--clean"),
-            Duration::from_secs(300),
-            Show::Live,
-        )?;
+        step("the toolchain's image and caches", clean.arg("--clean"), Duration::from_secs(300), Show::Live)?;
     }
     Ok(())
 }
 
 fn remove(relative: &str) -> Result<()> {
     let path = repo::path(relative);
-    let removed = if path.is_dir() {
-        fs::remove_dir_all(&path)
-    } else {
-        fs::remove_file(&path)
-    };
+    let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
     match removed {
         Ok(()) => note(&format!("removed {}", path.display())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -122,8 +122,7 @@ fn parse_runtimes(text: &str) -> Result<Runtimes, String> {
         return Ok(Runtimes(Runtime::ALL.to_vec()));
     }
     let one = Runtime::ALL.into_iter().find(|runtime| runtime.name() == text);
-    one.map(|runtime| Runtimes(vec![runtime]))
-        .ok_or_else(|| "it is one of all, native, node, chromium".into())
+    one.map(|runtime| Runtimes(vec![runtime])).ok_or_else(|| "it is one of all, native, node, chromium".into())
 }
 
 #[derive(Args)]

@@ -22,14 +22,9 @@ pub(crate) fn of_cargo_test(text: &str) -> Counts {
         let words: Vec<&str> = line.split([' ', ';']).filter(|word| !word.is_empty()).collect();
         let before = |name: &str| {
             let at = words.iter().position(|word| *word == name);
-            at.and_then(|at| words.get(at.checked_sub(1)?)?.parse().ok())
-                .unwrap_or(0)
+            at.and_then(|at| words.get(at.checked_sub(1)?)?.parse().ok()).unwrap_or(0)
         };
-        sum.add(Counts {
-            passed: before("passed"),
-            failed: before("failed"),
-            skipped: before("ignored"),
-        });
+        sum.add(Counts { passed: before("passed"), failed: before("failed"), skipped: before("ignored") });
     }
     sum
 }
@@ -37,17 +32,11 @@ pub(crate) fn of_cargo_test(text: &str) -> Counts {
 /// Reads the summary of node's spec reporter: `ℹ pass 4`, `ℹ fail 0`, `ℹ cancelled 0`, `ℹ skipped 0`.
 pub(crate) fn of_node_test(text: &str) -> Counts {
     let number = |name: &str| -> u64 {
-        let values = text
-            .lines()
-            .rev()
-            .filter_map(|line| line.strip_prefix("ℹ ")?.strip_prefix(name)?.strip_prefix(' '));
+        let values =
+            text.lines().rev().filter_map(|line| line.strip_prefix("ℹ ")?.strip_prefix(name)?.strip_prefix(' '));
         values.filter_map(|value| value.trim().parse().ok()).next().unwrap_or(0)
     };
-    Counts {
-        passed: number("pass"),
-        failed: number("fail") + number("cancelled"),
-        skipped: number("skipped"),
-    }
+    Counts { passed: number("pass"), failed: number("fail") + number("cancelled"), skipped: number("skipped") }
 }
 
 #[cfg(test)]
@@ -58,26 +47,12 @@ mod tests {
     fn cargo_results_are_summed() {
         let text = "running 4 tests\n....\ntest result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\n\
                     test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out\n";
-        assert_eq!(
-            of_cargo_test(text),
-            Counts {
-                passed: 6,
-                failed: 3,
-                skipped: 1
-            }
-        );
+        assert_eq!(of_cargo_test(text), Counts { passed: 6, failed: 3, skipped: 1 });
     }
 
     #[test]
     fn node_results_are_those_of_the_summary() {
         let text = "✔ pass 3 apples (1ms)\nℹ tests 6\nℹ pass 3\nℹ fail 1\nℹ cancelled 1\nℹ skipped 1\nℹ todo 0\n";
-        assert_eq!(
-            of_node_test(text),
-            Counts {
-                passed: 3,
-                failed: 2,
-                skipped: 1
-            }
-        );
+        assert_eq!(of_node_test(text), Counts { passed: 3, failed: 2, skipped: 1 });
     }
 }

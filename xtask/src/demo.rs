@@ -53,9 +53,7 @@ pub(crate) fn command(request: &Request<'_>) -> Result<()> {
     };
     let mut rows = Vec::new();
     for runtime in request.runtimes.iter().copied() {
-        let outcome = preparation
-            .prepare(runtime)
-            .and_then(|()| measure(runtime, &screenshot));
+        let outcome = preparation.prepare(runtime).and_then(|()| measure(runtime, &screenshot));
         if interrupted() {
             return Err(Error::interrupted("the demo"));
         }
@@ -64,9 +62,7 @@ pub(crate) fn command(request: &Request<'_>) -> Result<()> {
         }
         rows.push(Row { runtime, outcome });
     }
-    let pictured = rows
-        .iter()
-        .any(|row| row.runtime == Runtime::Chromium && row.outcome.is_ok());
+    let pictured = rows.iter().any(|row| row.runtime == Runtime::Chromium && row.outcome.is_ok());
     note(&format!("the demo took {}", seconds(start.elapsed())));
     let shown = shown(&rows);
     if request.json {
@@ -89,10 +85,7 @@ pub(crate) fn command(request: &Request<'_>) -> Result<()> {
 /// Exit code 1 if anything ran and failed, else that of what could not be tried.
 fn verdict(rows: &[Row]) -> Result<()> {
     let failed: Vec<&Row> = rows.iter().filter(|row| row.outcome.is_err()).collect();
-    let codes = failed
-        .iter()
-        .filter_map(|row| row.outcome.as_ref().err())
-        .map(Error::code);
+    let codes = failed.iter().filter_map(|row| row.outcome.as_ref().err()).map(Error::code);
     match codes.min() {
         None => Ok(()),
         Some(code) => {
@@ -112,10 +105,7 @@ struct Preparation<'a> {
 
 impl<'a> Preparation<'a> {
     fn new(request: &'a Request<'a>) -> Self {
-        Self {
-            request,
-            built: BTreeMap::new(),
-        }
+        Self { request, built: BTreeMap::new() }
     }
 
     /// Everything at once, so that the user is told once. What can't be installed is the matter of its runtime's row.
@@ -142,10 +132,7 @@ impl<'a> Preparation<'a> {
         setup::ensure(&self.needs(runtime)?, self.request.install)?;
         for artifact in [&[Artifact::Native], runtime.artifacts()].concat() {
             let toolchain = self.request.toolchain;
-            let built = self
-                .built
-                .entry(artifact)
-                .or_insert_with(|| artifact.build(toolchain).map(drop));
+            let built = self.built.entry(artifact).or_insert_with(|| artifact.build(toolchain).map(drop));
             built.clone()?;
         }
         Ok(())
@@ -174,17 +161,11 @@ fn measure(runtime: Runtime, screenshot: &Path) -> Result<Measured> {
         return Err(Error::interrupted("the start of a server"));
     };
     let at = server.ready.socket_address();
-    note(&format!(
-        "{name}: ready on {at} after {}; checking with the native client ...",
-        seconds(start.elapsed())
-    ));
+    note(&format!("{name}: ready on {at} after {}; checking with the native client ...", seconds(start.elapsed())));
     let start = Instant::now();
     let checked = check(runtime, &server);
     let last_words = server.last_words();
-    note(&format!(
-        "{name}: checked in {}; stopping ...",
-        seconds(start.elapsed())
-    ));
+    note(&format!("{name}: checked in {}; stopping ...", seconds(start.elapsed())));
     let start = Instant::now();
     let stopped = server.stop(Log::Gather);
     let measured = checked.map_err(|error| Error::with_code(format!("{error}{last_words}"), error.code()))?;
@@ -202,11 +183,7 @@ fn check(runtime: Runtime, server: &Server) -> Result<Measured> {
     client.args(["--cert-sha256", &server.ready.cert_sha256]);
     let what = format!("checking the {} server", runtime.name());
     let outcome = run(&what, &mut client, CHECK_LIMIT, Show::OnFailure)?;
-    let report = outcome
-        .text
-        .lines()
-        .rev()
-        .find_map(|line| serde_json::from_str(line).ok());
+    let report = outcome.text.lines().rev().find_map(|line| serde_json::from_str(line).ok());
     let report =
         report.ok_or_else(|| Error::failed(format!("{what}: no report from the client: {}", outcome.all())))?;
     Measured { report }.verified()
@@ -222,19 +199,14 @@ impl Measured {
         }
         let why = match report["error"].as_str() {
             Some(error) => error.to_string(),
-            None if !same => format!(
-                "SHA-256 {} where {} was expected",
-                report["sha256"], report["sha256_expected"]
-            ),
+            None if !same => format!("SHA-256 {} where {} was expected", report["sha256"], report["sha256_expected"]),
             None => format!("not everything was answered: {report}"),
         };
         Err(Error::failed(why))
     }
 
     fn number(&self, name: &str, digits: usize) -> String {
-        self.report[name]
-            .as_f64()
-            .map_or("-".into(), |number| format!("{number:.digits$}"))
+        self.report[name].as_f64().map_or("-".into(), |number| format!("{number:.digits$}"))
     }
 
     fn cells(&self) -> Vec<String> {
@@ -245,11 +217,7 @@ impl Measured {
             self.number("request_ms", 1),
             self.number("download_mb_per_s", 1),
             format!("{}/{}", count("requests_ok"), count("requests")),
-            if self.report["echo_ok"] == true {
-                "ok".into()
-            } else {
-                "no".into()
-            },
+            if self.report["echo_ok"] == true { "ok".into() } else { "no".into() },
             format!("{hash} ok"),
         ]
     }
@@ -262,14 +230,9 @@ impl Row {
         let mut object = serde_json::Map::new();
         object.insert("runtime".into(), self.runtime.name().into());
         match &self.outcome {
-            Ok(measured) => object.extend(
-                measured
-                    .report
-                    .as_object()
-                    .into_iter()
-                    .flatten()
-                    .map(|(k, v)| (k.clone(), v.clone())),
-            ),
+            Ok(measured) => {
+                object.extend(measured.report.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())))
+            }
             Err(error) => object.extend([("ok".into(), false.into()), ("error".into(), error.to_string().into())]),
         }
         object.into()
@@ -277,15 +240,7 @@ impl Row {
 }
 
 fn shown(rows: &[Row]) -> String {
-    let head = [
-        "runtime",
-        "handshake ms",
-        "request ms",
-        "MB/s",
-        "requests",
-        "echo",
-        "SHA-256 of 16 MiB",
-    ];
+    let head = ["runtime", "handshake ms", "request ms", "MB/s", "requests", "echo", "SHA-256 of 16 MiB"];
     let right = [false, true, true, true, true, false, false];
     let cells = |row: &Row| {
         let mut cells = vec![row.runtime.name().to_string()];
@@ -314,21 +269,12 @@ mod tests {
     #[test]
     fn a_row_shows_what_was_measured_and_a_failure_keeps_its_row() {
         let rows = [
-            Row {
-                runtime: Runtime::Native,
-                outcome: report("0123456789abcdef").verified(),
-            },
-            Row {
-                runtime: Runtime::Node,
-                outcome: Err(Error::unusable("no Node")),
-            },
+            Row { runtime: Runtime::Native, outcome: report("0123456789abcdef").verified() },
+            Row { runtime: Runtime::Node, outcome: Err(Error::unusable("no Node")) },
         ];
         let shown = shown(&rows);
         let lines: Vec<&str> = shown.lines().collect();
-        assert_eq!(
-            lines[2],
-            "native            4.2         1.0  123.5   100/100  ok    0123456789ab ok"
-        );
+        assert_eq!(lines[2], "native            4.2         1.0  123.5   100/100  ok    0123456789ab ok");
         assert!(lines[3].starts_with("node") && lines[3].ends_with("FAILED"));
         let error = verdict(&rows).unwrap_err();
         assert_eq!((error.code(), error.to_string().as_str()), (2, "failed: node"));
@@ -339,14 +285,8 @@ mod tests {
         let error = report("ffff").verified().unwrap_err();
         assert!(error.to_string().contains("was expected"), "{error}");
         let rows = [
-            Row {
-                runtime: Runtime::Native,
-                outcome: Err(error),
-            },
-            Row {
-                runtime: Runtime::Node,
-                outcome: Err(Error::unusable("no Node")),
-            },
+            Row { runtime: Runtime::Native, outcome: Err(error) },
+            Row { runtime: Runtime::Node, outcome: Err(Error::unusable("no Node")) },
         ];
         assert_eq!(verdict(&rows).unwrap_err().code(), 1);
     }

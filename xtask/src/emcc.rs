@@ -16,10 +16,7 @@ pub(crate) fn command(toolchain: Toolchain, arguments: &[OsString], install: boo
     let mut command = toolchain.command("emcc");
     if toolchain == Toolchain::Container {
         setup::ensure(&[Need::Container], install)?;
-        let given: Vec<PathBuf> = env::var_os("SOCKET_IWA_MOUNT")
-            .iter()
-            .flat_map(env::split_paths)
-            .collect();
+        let given: Vec<PathBuf> = env::var_os("SOCKET_IWA_MOUNT").iter().flat_map(env::split_paths).collect();
         let mounts = env::join_paths(given.into_iter().chain(mounts_for(arguments, &current)));
         let mounts = mounts.map_err(|error| Error::unusable(format!("a directory's name: {error}")))?;
         command.env("SOCKET_IWA_MOUNT", mounts);
@@ -47,24 +44,11 @@ fn with_library(given: &[OsString]) -> Vec<OsString> {
 }
 
 fn links(arguments: &[OsString]) -> bool {
-    const NO_LINK: [&str; 10] = [
-        "-c",
-        "-S",
-        "-E",
-        "-M",
-        "-MM",
-        "-fsyntax-only",
-        "--version",
-        "--help",
-        "--clear-cache",
-        "--show-ports",
-    ];
+    const NO_LINK: [&str; 10] =
+        ["-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version", "--help", "--clear-cache", "--show-ports"];
     let texts: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
     let has_input = texts.iter().any(|text| !text.starts_with('-'));
-    has_input
-        && !texts
-            .iter()
-            .any(|text| NO_LINK.contains(&text.as_ref()) || text.starts_with("-print-"))
+    has_input && !texts.iter().any(|text| NO_LINK.contains(&text.as_ref()) || text.starts_with("-print-"))
 }
 
 /// Directories beside the current one that the arguments name, and the container must see. A directory that does not
@@ -73,11 +57,7 @@ fn mounts_for(arguments: &[OsString], current: &Path) -> Vec<PathBuf> {
     let mut mounts: Vec<PathBuf> = Vec::new();
     for path in arguments.iter().filter_map(|argument| path_in(argument)) {
         let absolute = normalized(&current.join(path));
-        let directory = if absolute.is_dir() {
-            Some(absolute.as_path())
-        } else {
-            absolute.parent()
-        };
+        let directory = if absolute.is_dir() { Some(absolute.as_path()) } else { absolute.parent() };
         let Some(directory) = directory.filter(|directory| directory.is_dir()) else {
             continue;
         };
@@ -92,15 +72,8 @@ fn mounts_for(arguments: &[OsString], current: &Path) -> Vec<PathBuf> {
 /// `/x/a.c`, `../a.c`, `-I/x`, `-L../x`, `--preload-file=/x`: the path of an argument, if it leaves the directory.
 fn path_in(argument: &OsStr) -> Option<&Path> {
     let text = argument.to_str()?;
-    let text = ["-I", "-L"]
-        .iter()
-        .find_map(|option| text.strip_prefix(option))
-        .unwrap_or(text);
-    let text = if text.starts_with('-') {
-        text.split_once('=')?.1
-    } else {
-        text
-    };
+    let text = ["-I", "-L"].iter().find_map(|option| text.strip_prefix(option)).unwrap_or(text);
+    let text = if text.starts_with('-') { text.split_once('=')?.1 } else { text };
     // file_packager's source@destination
     let text = text.split_once('@').map_or(text, |(source, _)| source);
     let path = Path::new(text);
@@ -109,16 +82,10 @@ fn path_in(argument: &OsStr) -> Option<&Path> {
 
 /// Directories that the container has its own of: a mount would hide the toolchain.
 fn is_system(directory: &Path) -> bool {
-    let wholly = [
-        "bin", "boot", "cache", "dev", "etc", "lib", "lib64", "proc", "sbin", "sys", "usr",
-    ];
+    let wholly = ["bin", "boot", "cache", "dev", "etc", "lib", "lib64", "proc", "sbin", "sys", "usr"];
     let itself = ["opt", "run", "var"];
     let parts: Vec<_> = directory.components().skip(1).map(|part| part.as_os_str()).collect();
-    let first_in = |names: &[&str]| {
-        parts
-            .first()
-            .is_some_and(|first| names.iter().any(|name| first == name))
-    };
+    let first_in = |names: &[&str]| parts.first().is_some_and(|first| names.iter().any(|name| first == name));
     parts.is_empty() || first_in(&wholly) || (parts.len() == 1 && first_in(&itself))
 }
 
@@ -174,10 +141,7 @@ mod tests {
         std::fs::create_dir_all(current.join("other")).unwrap();
         let work = current.join("work");
         let mounts = |arguments: &[&str]| mounts_for(&os(arguments), &work);
-        assert_eq!(
-            mounts(&["../other/a.c", "a.c", "-o", "sub/a.js"]),
-            [current.join("other")]
-        );
+        assert_eq!(mounts(&["../other/a.c", "a.c", "-o", "sub/a.js"]), [current.join("other")]);
         assert_eq!(mounts(&["-I../other", "-I/usr/include"]), [current.join("other")]);
         assert!(mounts(&["-I/no/such/directory"]).is_empty());
     }

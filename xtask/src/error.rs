@@ -20,32 +20,20 @@ const INTERRUPTED: u8 = 130;
 
 impl Error {
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            code: FAILED,
-        }
+        Self { message: message.into(), code: FAILED }
     }
 
     pub(crate) fn unusable(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            code: UNUSABLE,
-        }
+        Self { message: message.into(), code: UNUSABLE }
     }
 
     pub(crate) fn interrupted(during: &str) -> Self {
-        Self {
-            message: format!("interrupted during: {during}"),
-            code: INTERRUPTED,
-        }
+        Self { message: format!("interrupted during: {during}"), code: INTERRUPTED }
     }
 
     /// A program ended with an exit code that is passed on as it is.
     pub(crate) fn with_code(message: impl Into<String>, code: u8) -> Self {
-        Self {
-            message: message.into(),
-            code,
-        }
+        Self { message: message.into(), code }
     }
 
     pub(crate) fn code(&self) -> u8 {
@@ -58,10 +46,7 @@ impl Error {
 
     /// The same failure, its message begun with what was being done.
     pub(crate) fn context(self, what: impl fmt::Display) -> Self {
-        Self {
-            message: format!("{what}: {}", self.message),
-            ..self
-        }
+        Self { message: format!("{what}: {}", self.message), ..self }
     }
 }
 

@@ -26,17 +26,12 @@ fn add(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
         let entries = fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
         let mut entries = entries.during(format!("reading {}", path.display()))?;
         entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries
-            .iter()
-            .filter(|entry| SKIPPED.iter().all(|name| entry.file_name() != **name))
-        {
+        for entry in entries.iter().filter(|entry| SKIPPED.iter().all(|name| entry.file_name() != **name)) {
             add(&entry.path(), hasher)?;
         }
     } else if path.exists() {
         path.as_os_str().hash(hasher);
-        fs::read(path)
-            .during(format!("reading {}", path.display()))?
-            .hash(hasher);
+        fs::read(path).during(format!("reading {}", path.display()))?.hash(hasher);
     }
     Ok(())
 }
@@ -67,11 +62,7 @@ mod tests {
         assert_eq!(now(), first);
         fs::write(root.join("test/a.rs"), "a test").unwrap();
         assert_eq!(now(), first, "a test changed");
-        assert_ne!(
-            of(std::slice::from_ref(&root), &["local"]).unwrap(),
-            first,
-            "the settings changed"
-        );
+        assert_ne!(of(std::slice::from_ref(&root), &["local"]).unwrap(), first, "the settings changed");
         fs::write(root.join("src/b.rs"), "").unwrap();
         assert_ne!(now(), first, "a file came");
         fs::remove_file(root.join("src/b.rs")).unwrap();

@@ -58,22 +58,12 @@ fn dispatch(command: cli::Command) -> Result<()> {
         cli::Command::Emcc(emcc) => emcc::command(emcc.toolchain, &emcc.arguments, !emcc.install.no_install),
         cli::Command::Node(node) => {
             setup::ensure(&[Need::Packages], !node.install.no_install)?;
-            Err(process::replace(
-                Command::new(setup::installed_node()?).args(&node.arguments),
-            ))
+            Err(process::replace(Command::new(setup::installed_node()?).args(&node.arguments)))
         }
         cli::Command::Build(build) => {
-            let artifacts = if build.only.is_empty() {
-                Artifact::ALL.to_vec()
-            } else {
-                build.only
-            };
+            let artifacts = if build.only.is_empty() { Artifact::ALL.to_vec() } else { build.only };
             let built = build::command(&artifacts, build.toolchain, !build.install.no_install)?;
-            if build.json {
-                print_json(&built)
-            } else {
-                print(&build::summary(&built))
-            }
+            if build.json { print_json(&built) } else { print(&build::summary(&built)) }
         }
         cli::Command::Test(test) if test.list => suites::list(test.json),
         cli::Command::Test(test) => testing::command(&testing::Request {

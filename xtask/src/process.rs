@@ -86,11 +86,7 @@ impl Group {
         })?;
         let pid = Pid::from_raw(child.id().cast_signed());
         groups().push(pid);
-        Ok(Self {
-            child,
-            pid,
-            ended: None,
-        })
+        Ok(Self { child, pid, ended: None })
     }
 
     /// The exit status once the child has ended; what is left of its group is ended with it.
@@ -189,9 +185,7 @@ impl Gathered {
                 if show {
                     let _ = io::stderr().write_all(&buffer[..count]);
                 }
-                text.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .extend_from_slice(&buffer[..count]);
+                text.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..count]);
             }
             drop(open);
         });
@@ -232,21 +226,14 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Both outputs, for a user who has seen neither.
     pub(crate) fn all(&self) -> String {
-        [self.text.trim_end(), self.errors.trim_end()]
-            .join("\n")
-            .trim()
-            .to_string()
+        [self.text.trim_end(), self.errors.trim_end()].join("\n").trim().to_string()
     }
 }
 
 /// Runs a program to its end, whatever its exit status.
 pub(crate) fn run(what: &str, command: &mut Command, limit: Duration, show: Show) -> Result<Outcome> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
-    command.stderr(if show == Show::Live {
-        Stdio::inherit()
-    } else {
-        Stdio::piped()
-    });
+    command.stderr(if show == Show::Live { Stdio::inherit() } else { Stdio::piped() });
     let mut group = Group::spawn(command).map_err(|error| error.context(what))?;
     let gathered = Gathered::default();
     if let Some(stdout) = group.child.stdout.take() {
@@ -264,11 +251,7 @@ pub(crate) fn run(what: &str, command: &mut Command, limit: Duration, show: Show
         Ok(ended.is_some())
     });
     match waited.and_then(|()| ended.ok_or_else(|| no_status(what))) {
-        Ok(status) => Ok(Outcome {
-            status,
-            text: gathered.text(),
-            errors: errors.text(),
-        }),
+        Ok(status) => Ok(Outcome { status, text: gathered.text(), errors: errors.text() }),
         Err(error) => {
             drop(group);
             if show == Show::OnFailure && !error.is_interrupt() {
@@ -297,10 +280,7 @@ pub(crate) fn step(what: &str, command: &mut Command, limit: Duration, show: Sho
 
 /// A program's whole output, where it exists and succeeds.
 pub(crate) fn output_of(command: &mut Command) -> Option<String> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut group = Group::spawn(command).ok()?;
     let gathered = Gathered::default();
     gathered.follow(group.child.stdout.take()?, false);
@@ -353,22 +333,14 @@ mod tests {
 
     #[test]
     fn exit_status_and_output_come_back() {
-        let outcome = run(
-            "a step",
-            &mut shell("echo out; echo err >&2; exit 3"),
-            MINUTE,
-            Show::OnFailure,
-        )
-        .unwrap();
+        let outcome = run("a step", &mut shell("echo out; echo err >&2; exit 3"), MINUTE, Show::OnFailure).unwrap();
         assert_eq!(code_of(outcome.status), 3);
         assert_eq!((outcome.text.as_str(), outcome.errors.as_str()), ("out\n", "err\n"));
     }
 
     #[test]
     fn a_missing_program_is_named() {
-        let error = run("a step", &mut Command::new("no-such-program"), MINUTE, Show::OnFailure)
-            .err()
-            .unwrap();
+        let error = run("a step", &mut Command::new("no-such-program"), MINUTE, Show::OnFailure).err().unwrap();
         assert_eq!(error.to_string(), "a step: no-such-program: no such program");
         assert_eq!(error.code(), 2);
     }
@@ -381,26 +353,17 @@ mod tests {
         let lines = group.stdout_lines();
         let grandchild: i32 = next_line(&lines, MINUTE).unwrap().unwrap().parse().unwrap();
         let error = group.wait("counting sheep", Duration::from_millis(1)).unwrap_err();
-        assert!(
-            error.to_string().starts_with("counting sheep: not done after"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("counting sheep: not done after"), "{error}");
         drop(group);
         // The output ends when the last process of the group has ended.
         assert_eq!(next_line(&lines, MINUTE), Ok(None));
         let stat = std::fs::read_to_string(format!("/proc/{grandchild}/stat"));
-        assert!(
-            stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z ")),
-            "the grandchild still runs"
-        );
+        assert!(stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z ")), "the grandchild still runs");
     }
 
     #[test]
     fn a_signal_is_reported_as_a_shell_reports_it() {
         let outcome = run("a step", &mut shell("kill -9 $$"), MINUTE, Show::OnFailure).unwrap();
-        assert_eq!(
-            (code_of(outcome.status), describe(outcome.status).as_str()),
-            (137, "killed by signal 9")
-        );
+        assert_eq!((code_of(outcome.status), describe(outcome.status).as_str()), (137, "killed by signal 9"));
     }
 }

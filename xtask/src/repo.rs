@@ -9,14 +9,8 @@ pub(crate) fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
         let built_in = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let candidates = [
-            env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
-            Some(built_in.to_path_buf()),
-        ];
-        let roots = candidates
-            .into_iter()
-            .flatten()
-            .filter_map(|path| path.parent().map(Path::to_path_buf));
+        let candidates = [env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from), Some(built_in.to_path_buf())];
+        let roots = candidates.into_iter().flatten().filter_map(|path| path.parent().map(Path::to_path_buf));
         let mut roots = roots.filter(|root| root.join("docker/versions.env").is_file());
         roots.next().unwrap_or_else(|| built_in.join(".."))
     })
@@ -41,10 +35,7 @@ pub(crate) fn native_client() -> PathBuf {
 
 /// The WebAssembly server as built: the module beside its loader.
 pub(crate) fn wasm_server() -> [PathBuf; 2] {
-    [
-        path("target/dist/socket-iwa-server.js"),
-        path("target/dist/socket_iwa_server.wasm"),
-    ]
+    [path("target/dist/socket-iwa-server.js"), path("target/dist/socket_iwa_server.wasm")]
 }
 
 /// The app's directory.

@@ -93,11 +93,7 @@ impl Runtime {
         command.args(["--listen", &SocketAddr::new(options.address, options.port).to_string()]);
         command.args(["--json", "--stop-on-stdin-close"]);
         if let Some((certificate, key)) = &options.certificate {
-            command
-                .arg("--cert")
-                .arg(absolute(certificate)?)
-                .arg("--key")
-                .arg(absolute(key)?);
+            command.arg("--cert").arg(absolute(certificate)?).arg("--key").arg(absolute(key)?);
         }
         command.args(&options.further);
         Ok(command)

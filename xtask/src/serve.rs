@@ -90,11 +90,7 @@ impl Server {
     ) -> Result<Option<Self>> {
         let mut command = runtime.command(options)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        command.stderr(if log == Log::Show {
-            Stdio::inherit()
-        } else {
-            Stdio::piped()
-        });
+        command.stderr(if log == Log::Show { Stdio::inherit() } else { Stdio::piped() });
         let mut group = Group::spawn(&mut command)?;
         // Should this process be killed, the pipe's end is what tells the server to stop.
         let stdin = group.take_stdin();
@@ -105,14 +101,7 @@ impl Server {
             match next_line(&lines, TICK) {
                 Ok(Some(line)) => match Ready::parse(&line) {
                     Some(ready) => {
-                        return Ok(Some(Self {
-                            runtime,
-                            group,
-                            stdin,
-                            lines,
-                            log: gathered,
-                            ready,
-                        }));
+                        return Ok(Some(Self { runtime, group, stdin, lines, log: gathered, ready }));
                     }
                     None => note(&line),
                 },
@@ -131,10 +120,7 @@ impl Server {
                     drop(group);
                     let limit = seconds(runtime.start_limit());
                     let said = last_lines(&gathered.text());
-                    return Err(Error::failed(format!(
-                        "{}: no ready line after {limit}{said}",
-                        runtime.name()
-                    )));
+                    return Err(Error::failed(format!("{}: no ready line after {limit}{said}", runtime.name())));
                 }
                 Err(()) => {}
             }
@@ -146,10 +132,7 @@ impl Server {
         match next_line(&self.lines, TICK) {
             Ok(Some(line)) => note(&line),
             Ok(None) => {
-                return self
-                    .group
-                    .wait("the end of a server that closed its output", STOP_LIMIT)
-                    .map(Some);
+                return self.group.wait("the end of a server that closed its output", STOP_LIMIT).map(Some);
             }
             Err(()) => {}
         }
@@ -169,10 +152,7 @@ impl Server {
             return Ok(());
         }
         let message = format!("{}: the server stopped with {}", self.runtime.name(), describe(status));
-        Err(Error::with_code(
-            message + &last_lines(&self.log.text()),
-            code_of(status),
-        ))
+        Err(Error::with_code(message + &last_lines(&self.log.text()), code_of(status)))
     }
 
     /// The end of the gathered log, to be added to an error.
@@ -187,11 +167,7 @@ fn died_early(runtime: Runtime, status: ExitStatus, log: Log, gathered: &str) ->
         // The server has said in one line what it could not use.
         return Error::with_code("", code);
     }
-    let message = format!(
-        "{}: the server ended before it was ready ({})",
-        runtime.name(),
-        describe(status)
-    );
+    let message = format!("{}: the server ended before it was ready ({})", runtime.name(), describe(status));
     Error::with_code(message + &last_lines(gathered), code)
 }
 
@@ -206,18 +182,13 @@ fn not_stopped(runtime: Runtime) -> Error {
 fn last_lines(log: &str) -> String {
     const SHOWN: usize = 5;
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(SHOWN)..]
-        .iter()
-        .map(|line| format!("\n    {line}"))
-        .collect()
+    lines[lines.len().saturating_sub(SHOWN)..].iter().map(|line| format!("\n    {line}")).collect()
 }
 
 /// `cargo xtask serve`, once everything is built.
 pub(crate) fn command(runtime: Runtime, options: &Options, json: bool) -> Result<()> {
     if options.screenshot.is_some() && runtime != Runtime::Chromium {
-        return Err(Error::unusable(
-            "--screenshot is for --runtime chromium: there is no page elsewhere",
-        ));
+        return Err(Error::unusable("--screenshot is for --runtime chromium: there is no page elsewhere"));
     }
     let input_ended = watch_stdin();
     let stop = || interrupted() || input_ended.load(Ordering::SeqCst);
@@ -228,19 +199,12 @@ pub(crate) fn command(runtime: Runtime, options: &Options, json: bool) -> Result
         print_json(&server.ready.to_json(runtime))?;
     } else {
         let (at, hash) = (server.ready.socket_address(), &server.ready.cert_sha256);
-        print(&format!(
-            "ready: {} server on {at} (UDP), certificate SHA-256 {hash}",
-            runtime.name()
-        ))?;
+        print(&format!("ready: {} server on {at} (UDP), certificate SHA-256 {hash}", runtime.name()))?;
     }
     while !stop() {
         if let Some(status) = server.follow()? {
             let message = format!("{}: the server ended by itself: {}", runtime.name(), describe(status));
-            return if status.success() {
-                Ok(())
-            } else {
-                Err(Error::with_code(message, code_of(status)))
-            };
+            return if status.success() { Ok(()) } else { Err(Error::with_code(message, code_of(status))) };
         }
     }
     server.stop(Log::Show)
@@ -274,13 +238,7 @@ mod tests {
         let shown = ready.to_json(Runtime::Node).to_string();
         let begin = r#"{"ready":true,"runtime":"node","address":"127.0.0.1","port":4433,"#;
         assert!(shown.starts_with(begin), "{shown}");
-        for other in [
-            r#"{"stats":{}}"#,
-            r#"{"stopped":true}"#,
-            r#"{"ready":true}"#,
-            "INFO ready",
-            "",
-        ] {
+        for other in [r#"{"stats":{}}"#, r#"{"stopped":true}"#, r#"{"ready":true}"#, "INFO ready", ""] {
             assert_eq!(Ready::parse(other), None, "{other}");
         }
     }
@@ -298,9 +256,6 @@ mod tests {
         assert_eq!(died_early(Runtime::Native, status, Log::Show, "").to_string(), "");
         let error = died_early(Runtime::Native, status, Log::Gather, "ERROR no certificate in x.pem\n");
         assert_eq!(error.code(), 2);
-        assert!(
-            error.to_string().ends_with("\n    ERROR no certificate in x.pem"),
-            "{error}"
-        );
+        assert!(error.to_string().ends_with("\n    ERROR no certificate in x.pem"), "{error}");
     }
 }

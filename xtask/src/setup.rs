@@ -21,13 +21,7 @@ const APT_LIMIT: Duration = Duration::from_secs(15 * 60);
 const NPM_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Names under which distributions install Chromium and Chrome.
-const BROWSERS: [&str; 5] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-];
+const BROWSERS: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
 /// Something that a command uses and a machine may lack.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -77,11 +71,8 @@ pub(crate) fn ensure(needs: &[Need], install: bool) -> Result<()> {
     }
     note("missing here, will be installed:");
     for missing in &lacking {
-        let by = if missing.apt.is_empty() {
-            "npm ci".into()
-        } else {
-            format!("apt-get install {}", missing.apt.join(" "))
-        };
+        let by =
+            if missing.apt.is_empty() { "npm ci".into() } else { format!("apt-get install {}", missing.apt.join(" ")) };
         note(&format!("  {} ({by})", missing.what));
     }
     let packages: Vec<&str> = lacking.iter().flat_map(|missing| missing.apt).copied().collect();
@@ -118,19 +109,12 @@ fn refusal(lacking: &[Missing], install: bool, can_apt: bool) -> Error {
 
 fn missing(need: Need) -> Result<Option<Missing>> {
     let absent = |what: &str, apt: &'static [&'static str], advice: &str| {
-        Some(Missing {
-            need,
-            what: what.into(),
-            apt,
-            advice: advice.into(),
-        })
+        Some(Missing { need, what: what.into(), apt, advice: advice.into() })
     };
     Ok(match need {
-        Need::Compiler if find("cc").is_none() => absent(
-            "a C compiler",
-            &["gcc", "libc6-dev"],
-            "install gcc (Debian, Ubuntu: apt-get install gcc libc6-dev)",
-        ),
+        Need::Compiler if find("cc").is_none() => {
+            absent("a C compiler", &["gcc", "libc6-dev"], "install gcc (Debian, Ubuntu: apt-get install gcc libc6-dev)")
+        }
         Need::Container => container_missing()?,
         Need::Chromium if chromium()?.is_none() => absent(
             "chromium, the browser that runs the app",
@@ -160,12 +144,7 @@ fn missing(need: Need) -> Result<Option<Missing>> {
 fn container_missing() -> Result<Option<Missing>> {
     let script = repo::path("docker/build.sh");
     let what = "asking docker/build.sh for a container tool";
-    let outcome = run(
-        what,
-        Command::new(script).arg("--which"),
-        Duration::from_secs(60),
-        Show::OnFailure,
-    )?;
+    let outcome = run(what, Command::new(script).arg("--which"), Duration::from_secs(60), Show::OnFailure)?;
     if outcome.status.success() {
         return Ok(None);
     }
@@ -187,9 +166,7 @@ fn container_missing() -> Result<Option<Missing>> {
 
 /// A program on PATH.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|directory| directory.join(program))
-        .find(|path| is_program(path))
+    env::split_paths(&env::var_os("PATH")?).map(|directory| directory.join(program)).find(|path| is_program(path))
 }
 
 fn is_program(path: &Path) -> bool {
@@ -202,11 +179,7 @@ fn named_by(variable: &str) -> Result<Option<PathBuf>> {
         return Ok(None);
     };
     let path = PathBuf::from(&value);
-    let found = if path.components().count() == 1 {
-        find(&value.to_string_lossy())
-    } else {
-        Some(path)
-    };
+    let found = if path.components().count() == 1 { find(&value.to_string_lossy()) } else { Some(path) };
     match found.filter(|path| is_program(path)) {
         Some(path) => Ok(Some(path)),
         None => Err(Error::unusable(format!(
@@ -254,21 +227,16 @@ fn is_installed(wanted: &Value, installed: &Value) -> bool {
     let Some(packages) = wanted["packages"].as_object() else {
         return false;
     };
-    packages
-        .iter()
-        .filter(|(path, _)| !path.is_empty())
-        .all(|(path, package)| {
-            let found = &installed["packages"][path];
-            let skipped = package["optional"] == true && found.is_null();
-            skipped || (found["version"] == package["version"] && found["integrity"] == package["integrity"])
-        })
+    packages.iter().filter(|(path, _)| !path.is_empty()).all(|(path, package)| {
+        let found = &installed["packages"][path];
+        let skipped = package["optional"] == true && found.is_null();
+        skipped || (found["version"] == package["version"] && found["integrity"] == package["integrity"])
+    })
 }
 
 fn npm_ci() -> Result<()> {
     let mut command = Command::new("npm");
-    command
-        .current_dir(repo::root())
-        .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    command.current_dir(repo::root()).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
     step("npm ci", &mut command, NPM_LIMIT, Show::OnFailure).map(drop)
 }
 
@@ -277,9 +245,7 @@ fn npm_ci() -> Result<()> {
 fn apt_get(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     // Another apt-get may be at work (unattended upgrades): wait for it.
-    command
-        .args(["-q", "-y", "-o", "DPkg::Lock::Timeout=300"])
-        .args(arguments);
+    command.args(["-q", "-y", "-o", "DPkg::Lock::Timeout=300"]).args(arguments);
     command.env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
@@ -295,9 +261,7 @@ fn apt_install(packages: &[&str]) -> Result<()> {
             return Ok(());
         }
         // Lists from long ago name versions that the mirror has replaced.
-        note(&format!(
-            "{what}: failed with the package lists that are here; trying with new ones"
-        ));
+        note(&format!("{what}: failed with the package lists that are here; trying with new ones"));
     }
     step("apt-get update", &mut apt_get(&["update"]), APT_LIMIT, Show::OnFailure)?;
     step(&what, &mut install(), APT_LIMIT, Show::OnFailure).map(drop)
@@ -305,11 +269,9 @@ fn apt_install(packages: &[&str]) -> Result<()> {
 
 fn has_candidate(package: &str) -> bool {
     output_of(Command::new("apt-cache").args(["policy", package]).env("LC_ALL", "C")).is_some_and(|policy| {
-        policy.lines().any(|line| {
-            line.trim()
-                .strip_prefix("Candidate:")
-                .is_some_and(|version| version.trim() != "(none)")
-        })
+        policy
+            .lines()
+            .any(|line| line.trim().strip_prefix("Candidate:").is_some_and(|version| version.trim() != "(none)"))
     })
 }
 
@@ -333,25 +295,14 @@ mod tests {
     fn an_optional_package_of_another_system_is_not_missed() {
         let lock = json!({"packages": {"node_modules/n": {"version": "1.0.0", "optional": true}}});
         assert!(is_installed(&lock, &json!({"packages": {}})));
-        assert!(!is_installed(
-            &lock,
-            &json!({"packages": {"node_modules/n": {"version": "0.9.0"}}})
-        ));
+        assert!(!is_installed(&lock, &json!({"packages": {"node_modules/n": {"version": "0.9.0"}}})));
     }
 
     #[test]
     fn a_refusal_names_each_thing_and_how_to_get_it() {
-        let missing = Missing {
-            need: Need::Npm,
-            what: "npm".into(),
-            apt: &["npm"],
-            advice: "install npm".into(),
-        };
+        let missing = Missing { need: Need::Npm, what: "npm".into(), apt: &["npm"], advice: "install npm".into() };
         let error = refusal(&[missing], false, true);
-        assert_eq!(
-            error.to_string(),
-            "something is missing here, and --no-install was given:\n  npm: install npm"
-        );
+        assert_eq!(error.to_string(), "something is missing here, and --no-install was given:\n  npm: install npm");
         assert_eq!(error.code(), 2);
     }
 }

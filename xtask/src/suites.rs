@@ -42,15 +42,12 @@ pub(crate) struct Step {
 
 impl Suite {
     pub(crate) fn name(self) -> String {
-        self.to_possible_value()
-            .map_or_else(String::new, |value| value.get_name().to_string())
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
     }
 
     pub(crate) fn about(self) -> String {
         let value = self.to_possible_value();
-        value
-            .and_then(|value| value.get_help().map(ToString::to_string))
-            .unwrap_or_default()
+        value.and_then(|value| value.get_help().map(ToString::to_string)).unwrap_or_default()
     }
 
     pub(crate) fn needs(self) -> &'static [Need] {
@@ -77,10 +74,7 @@ impl Suite {
         Ok(match self {
             Self::Rust => vec![
                 check("cargo fmt --check", cargo_with("fmt --all -- --check")),
-                check(
-                    "cargo clippy",
-                    cargo_with("clippy --quiet --workspace --all-targets -- -D warnings"),
-                ),
+                check("cargo clippy", cargo_with("clippy --quiet --workspace --all-targets -- -D warnings")),
                 Step {
                     name: "cargo test",
                     command: cargo_with("test --quiet --workspace"),
@@ -108,23 +102,14 @@ impl Suite {
 pub(crate) fn list(as_json: bool) -> Result<()> {
     let suites = Suite::value_variants();
     if as_json {
-        let suites: Vec<_> = suites
-            .iter()
-            .map(|suite| json!({"name": suite.name(), "about": suite.about()}))
-            .collect();
+        let suites: Vec<_> = suites.iter().map(|suite| json!({"name": suite.name(), "about": suite.about()})).collect();
         return print_json(&json!({"suites": suites}));
     }
-    suites
-        .iter()
-        .try_for_each(|suite| print(&format!("{:<12} {}", suite.name(), suite.about())))
+    suites.iter().try_for_each(|suite| print(&format!("{:<12} {}", suite.name(), suite.about())))
 }
 
 fn check(name: &'static str, command: Command) -> Step {
-    Step {
-        name,
-        command,
-        count: None,
-    }
+    Step { name, command, count: None }
 }
 
 fn cargo_with(arguments: &str) -> Command {
@@ -147,34 +132,21 @@ fn node_test(name: &'static str, paths: &[&str]) -> Result<Step> {
         collect_tests(&repo::path(path), &mut files);
     }
     if files.is_empty() {
-        return Err(Error::failed(format!(
-            "{name}: no *.test.js or *.test.mjs in {}",
-            paths.join(", ")
-        )));
+        return Err(Error::failed(format!("{name}: no *.test.js or *.test.mjs in {}", paths.join(", "))));
     }
     let mut command = Command::new(setup::installed_node()?);
-    command
-        .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
-        .args(files)
-        .current_dir(repo::root());
+    command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files).current_dir(repo::root());
     if let Some(chromium) = setup::chromium()? {
         command.env("CHROMIUM", chromium);
     }
     if let Ok(xtask) = env::current_exe() {
         command.env("XTASK", xtask);
     }
-    Ok(Step {
-        name,
-        command,
-        count: Some(counts::of_node_test),
-    })
+    Ok(Step { name, command, count: Some(counts::of_node_test) })
 }
 
 fn collect_tests(path: &Path, files: &mut Vec<PathBuf>) {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if let Ok(entries) = path.read_dir() {
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         paths.sort();

@@ -27,11 +27,7 @@ pub(crate) struct Request<'a> {
 }
 
 pub(crate) fn command(request: &Request<'_>) -> Result<()> {
-    let suites = if request.suites.is_empty() {
-        Suite::value_variants()
-    } else {
-        request.suites
-    };
+    let suites = if request.suites.is_empty() { Suite::value_variants() } else { request.suites };
     let needs: Vec<Need> = suites.iter().flat_map(|suite| suite.needs()).copied().collect();
     // Once for all, so that the user is told once; what can't be had is the matter of the suite that needs it.
     setup::ensure(&needs, request.install).or_else(|error| if error.is_interrupt() { Err(error) } else { Ok(()) })?;
@@ -42,12 +38,7 @@ pub(crate) fn command(request: &Request<'_>) -> Result<()> {
         if interrupted() {
             return Err(Error::interrupted(&suite.name()));
         }
-        note(&format!(
-            "=== {}: {}, {}",
-            suite.name(),
-            ending.verdict(),
-            seconds(ending.elapsed)
-        ));
+        note(&format!("=== {}: {}, {}", suite.name(), ending.verdict(), seconds(ending.elapsed)));
         endings.push(ending);
     }
     show(&endings, request.json)
@@ -78,12 +69,7 @@ impl Ending {
 
 fn run_suite(suite: Suite, request: &Request<'_>) -> Ending {
     let start = Instant::now();
-    let mut ending = Ending {
-        suite,
-        counts: Counts::default(),
-        elapsed: Duration::ZERO,
-        reasons: Vec::new(),
-    };
+    let mut ending = Ending { suite, counts: Counts::default(), elapsed: Duration::ZERO, reasons: Vec::new() };
     match prepare(suite, request) {
         Ok(steps) => steps.into_iter().for_each(|step| run_step(step, &mut ending)),
         Err(error) => {
@@ -91,10 +77,7 @@ fn run_suite(suite: Suite, request: &Request<'_>) -> Ending {
             ending.reasons.push(format!("can't run: {error}"));
         }
     }
-    ending
-        .reasons
-        .iter()
-        .for_each(|reason| note(&format!("{}: {reason}", suite.name())));
+    ending.reasons.iter().for_each(|reason| note(&format!("{}: {reason}", suite.name())));
     ending.elapsed = start.elapsed();
     ending
 }
@@ -122,33 +105,20 @@ fn run_step(mut step: Step, ending: &mut Ending) {
             return;
         }
     };
-    let mut counts = step.count.map_or(
-        Counts {
-            passed: 1,
-            ..Counts::default()
-        },
-        |count| count(&outcome.text),
-    );
+    let mut counts = step.count.map_or(Counts { passed: 1, ..Counts::default() }, |count| count(&outcome.text));
     if !outcome.status.success() {
-        ending
-            .reasons
-            .push(format!("{}: {}", step.name, describe(outcome.status)));
+        ending.reasons.push(format!("{}: {}", step.name, describe(outcome.status)));
         counts = Counts {
             passed: if step.count.is_some() { counts.passed } else { 0 },
             failed: counts.failed.max(1),
             ..counts
         };
     } else if counts.passed == 0 {
-        ending
-            .reasons
-            .push(format!("{}: succeeded without running a test", step.name));
+        ending.reasons.push(format!("{}: succeeded without running a test", step.name));
         counts.failed += 1;
     }
     if counts.skipped > 0 {
-        ending.reasons.push(format!(
-            "{}: {} left out, for the reasons above",
-            step.name, counts.skipped
-        ));
+        ending.reasons.push(format!("{}: {} left out, for the reasons above", step.name, counts.skipped));
     }
     ending.counts.add(counts);
 }
@@ -162,18 +132,10 @@ fn show(endings: &[Ending], as_json: bool) -> Result<()> {
         [vec![ending.suite.name(), ending.verdict().into()], numbers.to_vec()].concat()
     };
     let rows: Vec<_> = endings.iter().map(row).collect();
-    let mut lines = vec![table(
-        &["suite", "result", "passed", "failed", "time"],
-        &[false, false, true, true, true],
-        &rows,
-    )];
+    let mut lines =
+        vec![table(&["suite", "result", "passed", "failed", "time"], &[false, false, true, true, true], &rows)];
     for ending in endings {
-        lines.extend(
-            ending
-                .reasons
-                .iter()
-                .map(|reason| format!("{}: {reason}", ending.suite.name())),
-        );
+        lines.extend(ending.reasons.iter().map(|reason| format!("{}: {reason}", ending.suite.name())));
     }
     if as_json {
         note(&lines.join("\n"));
@@ -186,9 +148,5 @@ fn show(endings: &[Ending], as_json: bool) -> Result<()> {
         print(&format!("{} passed, {} failed", sum.passed, sum.failed))?;
     }
     // The last line has said it.
-    if sum.failed == 0 {
-        Ok(())
-    } else {
-        Err(Error::with_code("", 1))
-    }
+    if sum.failed == 0 { Ok(()) } else { Err(Error::with_code("", 1)) }
 }

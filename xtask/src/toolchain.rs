@@ -57,20 +57,13 @@ pub(crate) enum Program {
 impl Program {
     fn check(self, pinned: &str) -> Result<()> {
         let (name, variable, source) = match self {
-            Self::Emcc => (
-                "emcc",
-                "EMSCRIPTEN_VERSION",
-                "emsdk install VERSION && emsdk activate VERSION",
-            ),
+            Self::Emcc => ("emcc", "EMSCRIPTEN_VERSION", "emsdk install VERSION && emsdk activate VERSION"),
             Self::Rustc => ("rustc", "RUST_VERSION", "rustup toolchain install VERSION"),
         };
         let wanted = pinned_version(pinned, variable)
             .ok_or_else(|| Error::failed(format!("docker/versions.env: no {variable} with a version")))?;
         let shown = wanted.map(|part| part.to_string()).join(".");
-        let how = format!(
-            "install {shown} ({}) or use the container",
-            source.replace("VERSION", &shown)
-        );
+        let how = format!("install {shown} ({}) or use the container", source.replace("VERSION", &shown));
         let output = output_of(Command::new(name).arg("--version"))
             .ok_or_else(|| Error::unusable(format!("--toolchain local: `{name} --version` does not work: {how}")))?;
         let found = version_in(&output)
@@ -82,9 +75,7 @@ impl Program {
             )));
         }
         if found != wanted {
-            note(&format!(
-                "--toolchain local: {name} is {has}; the project is tested with {shown}"
-            ));
+            note(&format!("--toolchain local: {name} is {has}; the project is tested with {shown}"));
         }
         Ok(())
     }
@@ -94,9 +85,7 @@ type Version = [u32; 3];
 
 /// `RUST_VERSION=1.97.1*` gives 1.97.1.
 fn pinned_version(pinned: &str, variable: &str) -> Option<Version> {
-    let value = pinned
-        .lines()
-        .find_map(|line| line.strip_prefix(variable)?.strip_prefix('='))?;
+    let value = pinned.lines().find_map(|line| line.strip_prefix(variable)?.strip_prefix('='))?;
     version_in(value)
 }
 
@@ -118,10 +107,7 @@ mod tests {
         let emcc = "emcc (Emscripten gcc/clang-like replacement + linker emulating GNU ld) 6.0.5 (abc-123)";
         assert_eq!(version_in(emcc), Some([6, 0, 5]));
         assert_eq!(version_in("rustc 1.97.1 (8bab26f4f 2026-07-11)"), Some([1, 97, 1]));
-        assert_eq!(
-            pinned_version("A=1\nRUST_VERSION=1.97.1*\n", "RUST_VERSION"),
-            Some([1, 97, 1])
-        );
+        assert_eq!(pinned_version("A=1\nRUST_VERSION=1.97.1*\n", "RUST_VERSION"), Some([1, 97, 1]));
         assert_eq!(version_in("no version"), None);
     }
 }

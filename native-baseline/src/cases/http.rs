@@ -10,10 +10,7 @@ use crate::check::expected_bytes;
 pub(super) async fn the_index_is_served(target: Target) -> Result<Outcome, Error> {
     let response = target.http().await?.request(Method::GET, "/", "").await?;
     let page = String::from_utf8_lossy(&response.body).contains("Socket.IWA");
-    Ok(expect(
-        response.status == StatusCode::OK && page,
-        format!("{response:?}"),
-    ))
+    Ok(expect(response.status == StatusCode::OK && page, format!("{response:?}")))
 }
 
 pub(super) async fn an_unknown_path_is_404(target: Target) -> Result<Outcome, Error> {
@@ -29,21 +26,13 @@ pub(super) async fn an_unknown_path_is_404(target: Target) -> Result<Outcome, Er
 
 pub(super) async fn a_wrong_method_is_405_and_names_the_right_ones(target: Target) -> Result<Outcome, Error> {
     let http = target.http().await?;
-    for (method, path, allowed) in [
-        (Method::POST, "/", "GET, HEAD"),
-        (Method::GET, "/echo", "POST"),
-        (Method::DELETE, "/bytes/1", "GET, HEAD"),
-    ] {
+    for (method, path, allowed) in
+        [(Method::POST, "/", "GET, HEAD"), (Method::GET, "/echo", "POST"), (Method::DELETE, "/bytes/1", "GET, HEAD")]
+    {
         let response = http.request(method.clone(), path, "").await?;
-        let allow = response
-            .headers
-            .get(header::ALLOW)
-            .and_then(|value| value.to_str().ok());
+        let allow = response.headers.get(header::ALLOW).and_then(|value| value.to_str().ok());
         if response.status != StatusCode::METHOD_NOT_ALLOWED || allow != Some(allowed) {
-            return Ok(Outcome::Failed(format!(
-                "{method} {path}: {} allow {allow:?}",
-                response.status
-            )));
+            return Ok(Outcome::Failed(format!("{method} {path}: {} allow {allow:?}", response.status)));
         }
     }
     Ok(Outcome::Passed)
@@ -51,26 +40,14 @@ pub(super) async fn a_wrong_method_is_405_and_names_the_right_ones(target: Targe
 
 pub(super) async fn head_has_the_headers_of_get_and_no_body(target: Target) -> Result<Outcome, Error> {
     let response = target.http().await?.request(Method::HEAD, "/bytes/1000", "").await?;
-    let length = response
-        .headers
-        .get(header::CONTENT_LENGTH)
-        .map(|value| value.as_bytes());
+    let length = response.headers.get(header::CONTENT_LENGTH).map(|value| value.as_bytes());
     let right = response.status == StatusCode::OK && length == Some(b"1000") && response.body.is_empty();
-    Ok(expect(
-        right,
-        format!("{} {length:?} {} bytes", response.status, response.body.len()),
-    ))
+    Ok(expect(right, format!("{} {length:?} {} bytes", response.status, response.body.len())))
 }
 
 pub(super) async fn a_length_that_is_no_number_is_400(target: Target) -> Result<Outcome, Error> {
     let http = target.http().await?;
-    for path in [
-        "/bytes/abc",
-        "/bytes/",
-        "/bytes/-1",
-        "/bytes/1073741825",
-        "/bytes/99999999999999999999",
-    ] {
+    for path in ["/bytes/abc", "/bytes/", "/bytes/-1", "/bytes/1073741825", "/bytes/99999999999999999999"] {
         let response = http.request(Method::GET, path, "").await?;
         if response.status != StatusCode::BAD_REQUEST {
             return Ok(Outcome::Failed(format!("GET {path}: {}", response.status)));
@@ -84,10 +61,7 @@ pub(super) async fn any_length_comes_exactly(target: Target) -> Result<Outcome, 
     for length in [0, 1, 65_535, 65_536, 65_537, 1_000_003] {
         let response = http.request(Method::GET, &format!("/bytes/{length}"), "").await?;
         if response.body != expected_bytes(length) {
-            return Ok(Outcome::Failed(format!(
-                "/bytes/{length}: {} other bytes",
-                response.body.len()
-            )));
+            return Ok(Outcome::Failed(format!("/bytes/{length}: {} other bytes", response.body.len())));
         }
     }
     Ok(Outcome::Passed)
@@ -103,10 +77,7 @@ pub(super) async fn a_body_is_echoed_with_its_content_type(target: Target) -> Re
     let content_type = response.headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
     let right =
         response.status == StatusCode::OK && content_type == Some(b"application/x-test") && response.body == body;
-    Ok(expect(
-        right,
-        format!("{} {content_type:?} {} bytes", response.status, response.body.len()),
-    ))
+    Ok(expect(right, format!("{} {content_type:?} {} bytes", response.status, response.body.len())))
 }
 
 pub(super) async fn a_declared_body_over_the_limit_is_413(target: Target) -> Result<Outcome, Error> {
@@ -121,10 +92,7 @@ pub(super) async fn a_declared_body_over_the_limit_is_413(target: Target) -> Res
         return Ok(Outcome::Failed(response.status.to_string()));
     }
     let next = http.request(Method::GET, "/", "").await?;
-    Ok(expect(
-        next.status == StatusCode::OK,
-        format!("the next request on the connection: {}", next.status),
-    ))
+    Ok(expect(next.status == StatusCode::OK, format!("the next request on the connection: {}", next.status)))
 }
 
 pub(super) async fn an_undeclared_body_over_the_limit_is_cut_off(target: Target) -> Result<Outcome, Error> {
@@ -132,21 +100,14 @@ pub(super) async fn an_undeclared_body_over_the_limit_is_cut_off(target: Target)
     let body = vec![7; usize::try_from(target.max_body).expect("the limit fits the memory") + 1];
     match http.request(Method::POST, "/echo", body).await {
         Ok(response) => {
-            return Ok(Outcome::Failed(format!(
-                "{} {} bytes",
-                response.status,
-                response.body.len()
-            )));
+            return Ok(Outcome::Failed(format!("{} {} bytes", response.status, response.body.len())));
         }
         // What the server gives as the reason (RFC 9114, section 8.1).
         Err(error) if error.to_string().contains("H3_EXCESSIVE_LOAD") => {}
         Err(error) => return Ok(Outcome::Failed(format!("cut off with another code: {error}"))),
     }
     let next = http.request(Method::GET, "/", "").await?;
-    Ok(expect(
-        next.status == StatusCode::OK,
-        format!("the next request on the connection: {}", next.status),
-    ))
+    Ok(expect(next.status == StatusCode::OK, format!("the next request on the connection: {}", next.status)))
 }
 
 pub(super) async fn a_hundred_requests_at_once_are_answered(target: Target) -> Result<Outcome, Error> {

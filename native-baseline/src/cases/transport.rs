@@ -22,14 +22,8 @@ async fn echo_once(connection: &quinn::Connection, message: &[u8]) -> Result<boo
         send.write_all(&sent).await?;
         send.finish().map_err(quinn::WriteError::from)
     });
-    let received = recv
-        .read_to_end(2 * message.len() + 1)
-        .await
-        .map_err(|error| failed(&error))?;
-    sending
-        .await
-        .map_err(|error| failed(&error))?
-        .map_err(|error| failed(&error))?;
+    let received = recv.read_to_end(2 * message.len() + 1).await.map_err(|error| failed(&error))?;
+    sending.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
     Ok(received == message)
 }
 
@@ -60,15 +54,9 @@ pub(super) async fn fifty_echo_streams_at_once_come_back(target: Target) -> Resu
 
 pub(super) async fn a_reset_stream_is_reset_back(target: Target) -> Result<Outcome, Error> {
     let connection = target.echo().await?;
-    let (mut send, mut recv) = connection
-        .open_bi()
-        .await
-        .map_err(|error| Error::new("open a stream", error))?;
-    send.write_all(b"and then no more")
-        .await
-        .map_err(|error| Error::new("write", error))?;
-    send.reset(VarInt::from_u32(42))
-        .map_err(|error| Error::new("reset", error))?;
+    let (mut send, mut recv) = connection.open_bi().await.map_err(|error| Error::new("open a stream", error))?;
+    send.write_all(b"and then no more").await.map_err(|error| Error::new("write", error))?;
+    send.reset(VarInt::from_u32(42)).map_err(|error| Error::new("reset", error))?;
     let code = match recv.read_to_end(1000).await {
         Err(quinn::ReadToEndError::Read(quinn::ReadError::Reset(code))) => code,
         other => return Ok(Outcome::Failed(format!("{other:?}"))),
@@ -76,10 +64,7 @@ pub(super) async fn a_reset_stream_is_reset_back(target: Target) -> Result<Outco
     if code != VarInt::from_u32(42) {
         return Ok(Outcome::Failed(format!("reset with {code}")));
     }
-    Ok(expect(
-        echo_once(&connection, b"the next").await?,
-        "the next stream came back changed",
-    ))
+    Ok(expect(echo_once(&connection, b"the next").await?, "the next stream came back changed"))
 }
 
 pub(super) async fn twenty_connections_at_once_are_served(target: Target) -> Result<Outcome, Error> {
@@ -113,14 +98,9 @@ pub(super) async fn an_unknown_application_protocol_is_refused(target: Target) -
 pub(super) async fn an_unknown_version_is_answered_with_the_known_ones(target: Target) -> Result<Outcome, Error> {
     let socket = bind(target.server.ip()).await?;
     // A long header with a reserved version (RFC 9000, section 15), two connection ids of eight bytes, padded.
-    let mut packet = vec![
-        0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 13, 14, 15, 16,
-    ];
+    let mut packet = vec![0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 13, 14, 15, 16];
     packet.resize(1200, 0);
-    socket
-        .send_to(&packet, target.server)
-        .await
-        .map_err(|error| Error::new("send", error))?;
+    socket.send_to(&packet, target.server).await.map_err(|error| Error::new("send", error))?;
     let mut answer = [0; 1500];
     let Ok(received) = tokio::time::timeout(PATIENCE, socket.recv(&mut answer)).await else {
         return Ok(Outcome::Failed("no answer".into()));
@@ -138,19 +118,13 @@ pub(super) async fn a_client_hello_of_two_datagrams_is_understood(target: Target
     alpn.push(b"echo".to_vec());
     let connecting = target.client()?.start(target.server, alpn)?;
     let connection = connecting.await.map_err(|error| Error::new("connect", error))?;
-    Ok(expect(
-        echo_once(&connection, b"hello").await?,
-        "the echo came back changed",
-    ))
+    Ok(expect(echo_once(&connection, b"hello").await?, "the echo came back changed"))
 }
 
 pub(super) async fn a_client_that_stops_reading_holds_up_nobody(target: Target) -> Result<Outcome, Error> {
     let client = target.client()?;
     let connection = client.connect(target.server, &[b"echo"]).await?;
-    let (mut send, _recv) = connection
-        .open_bi()
-        .await
-        .map_err(|error| Error::new("open a stream", error))?;
+    let (mut send, _recv) = connection.open_bi().await.map_err(|error| Error::new("open a stream", error))?;
     // Nothing of the echo is read, so the stream fills up both ways and the write never ends.
     let filling = tokio::spawn(async move { send.write_all(&expected_bytes(16 << 20)).await });
     let outcome = target.serves_others().await;
@@ -211,9 +185,7 @@ pub(super) async fn a_datagram_from_port_0_holds_up_nobody(target: Target) -> Re
         Err(error) => return Ok(Outcome::Skipped(format!("a raw socket needs root: {error}"))),
     };
     // A version the server does not know makes it answer, which from port 0 can't be done.
-    let mut payload = vec![
-        0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 13, 14, 15, 16,
-    ];
+    let mut payload = vec![0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 13, 14, 15, 16];
     payload.resize(1200, 0);
     let length = (8 + payload.len()) as u16;
     let mut packet = Vec::new();
@@ -223,8 +195,7 @@ pub(super) async fn a_datagram_from_port_0_holds_up_nobody(target: Target) -> Re
     }
     packet.extend_from_slice(&payload);
     for _ in 0..20 {
-        raw.send_to(&packet, &target.server.into())
-            .map_err(|error| Error::new("send from port 0", error))?;
+        raw.send_to(&packet, &target.server.into()).map_err(|error| Error::new("send from port 0", error))?;
     }
     target.serves_others().await
 }
@@ -240,14 +211,8 @@ pub(super) async fn a_handshake_that_is_never_finished_holds_up_nobody(target: T
 }
 
 async fn bind(like: IpAddr) -> Result<UdpSocket, Error> {
-    let local: IpAddr = if like.is_ipv4() {
-        [127, 0, 0, 1].into()
-    } else {
-        [0, 0, 0, 0, 0, 0, 0, 1].into()
-    };
-    UdpSocket::bind((local, 0))
-        .await
-        .map_err(|error| Error::new(format!("bind {local}"), error))
+    let local: IpAddr = if like.is_ipv4() { [127, 0, 0, 1].into() } else { [0, 0, 0, 0, 0, 0, 0, 1].into() };
+    UdpSocket::bind((local, 0)).await.map_err(|error| Error::new(format!("bind {local}"), error))
 }
 
 /// Passes datagrams between `server` and whoever sent the last one from elsewhere.

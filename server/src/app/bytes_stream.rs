@@ -17,10 +17,7 @@ pub(super) struct BytesStream {
 impl BytesStream {
     /// The first `length` bytes of the stream.
     pub(super) fn new(length: u64) -> Self {
-        Self {
-            next_word: 0,
-            left: length,
-        }
+        Self { next_word: 0, left: length }
     }
 }
 
@@ -60,10 +57,7 @@ mod tests {
         // The first outputs of the reference implementation.
         let expected = [0xE220_A839_7B1D_CDAF_u64, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F];
         let bytes: Vec<u8> = BytesStream::new(24).flatten().collect();
-        assert_eq!(
-            bytes,
-            expected.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>()
-        );
+        assert_eq!(bytes, expected.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>());
     }
 
     #[test]

@@ -109,26 +109,14 @@ async fn respond(context: &Context, request: &Request<()>, stream: &mut RequestS
     };
     if !resource.allows(request.method()) {
         let body = format!("This takes {}.\n", resource.allow());
-        let mut response = head(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "text/plain; charset=utf-8",
-            Some(body.len() as u64),
-        );
-        response
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static(resource.allow()));
+        let mut response = head(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", Some(body.len() as u64));
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(resource.allow()));
         return send(stream, response, [body.into()], request.method()).await;
     }
     match resource {
         Resource::Index => {
             let response = head(StatusCode::OK, "text/html; charset=utf-8", Some(INDEX.len() as u64));
-            send(
-                stream,
-                response,
-                [Bytes::from_static(INDEX.as_bytes())],
-                request.method(),
-            )
-            .await
+            send(stream, response, [Bytes::from_static(INDEX.as_bytes())], request.method()).await
         }
         Resource::Bytes(length) => {
             let response = head(StatusCode::OK, "application/octet-stream", Some(length));
@@ -154,9 +142,7 @@ async fn echo(context: &Context, request: &Request<()>, stream: &mut RequestStre
     }
     let mut response = head(StatusCode::OK, "application/octet-stream", declared);
     if let Some(content_type) = request.headers().get(header::CONTENT_TYPE) {
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, content_type.clone());
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
     }
     stream.send_response(response).await?;
     let mut length = 0;
@@ -221,15 +207,8 @@ mod tests {
     fn a_length_is_digits_up_to_one_gib() {
         assert_eq!(length("/bytes/0"), Some(0));
         assert_eq!(length("/bytes/1073741824"), Some(1 << 30));
-        for path in [
-            "/bytes/1073741825",
-            "/bytes/abc",
-            "/bytes/",
-            "/bytes/-1",
-            "/bytes/+1",
-            "/bytes/1/2",
-            "/bytes/1e3",
-        ] {
+        for path in ["/bytes/1073741825", "/bytes/abc", "/bytes/", "/bytes/-1", "/bytes/+1", "/bytes/1/2", "/bytes/1e3"]
+        {
             assert!(matches!(Resource::find(path), Some(Resource::BadLength)), "{path}");
         }
     }

@@ -19,19 +19,13 @@ pub(crate) struct Server {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_socket-iwa-server"));
     command.args(["--json", "--stop-on-stdin-close"]).args(arguments);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// Runs the server to its end, which comes at once: it can't start, or prints its help.
 pub(crate) fn run(arguments: &[&str]) -> Output {
-    command(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the server can be started")
+    command(arguments).stdin(Stdio::null()).output().expect("the server can be started")
 }
 
 impl Server {
@@ -46,12 +40,7 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().expect("standard output is a pipe")).lines();
         let Some(Ok(line)) = lines.next() else {
             let mut said = String::new();
-            child
-                .stderr
-                .take()
-                .expect("standard error is a pipe")
-                .read_to_string(&mut said)
-                .unwrap();
+            child.stderr.take().expect("standard error is a pipe").read_to_string(&mut said).unwrap();
             panic!("no ready line: {said}");
         };
         let ready: Value = serde_json::from_str(&line).expect("the ready line is JSON");
@@ -59,13 +48,7 @@ impl Server {
         let ip = ready["address"].as_str().unwrap().parse().unwrap();
         let port = ready["port"].as_u64().unwrap().try_into().unwrap();
         let pin = ready["cert_sha256"].as_str().unwrap().parse().unwrap();
-        Self {
-            child,
-            stdin,
-            lines,
-            address: SocketAddr::new(ip, port),
-            pin,
-        }
+        Self { child, stdin, lines, address: SocketAddr::new(ip, port), pin }
     }
 
     /// The next line it prints.
@@ -91,10 +74,7 @@ impl Server {
 
     /// Sends it a signal by name.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args(["-s", name, &self.child.id().to_string()])
-            .status()
-            .unwrap();
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
@@ -107,11 +87,7 @@ impl Server {
 
     /// Waits for its end; returns the status, the rest of what it printed, and what it logged.
     pub(crate) fn wait(mut self) -> (ExitStatus, Vec<Value>, String) {
-        let rest = self
-            .lines
-            .by_ref()
-            .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-            .collect();
+        let rest = self.lines.by_ref().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap(), rest, log)

@@ -26,10 +26,7 @@ fn a_port_in_use_is_named_with_what_to_do() {
 fn a_file_that_is_not_pem_is_named() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let line = refusal(&["--cert", path, "--key", path]);
-    assert!(
-        line.contains(path) && line.contains("no certificate in PEM format"),
-        "{line}"
-    );
+    assert!(line.contains(path) && line.contains("no certificate in PEM format"), "{line}");
     assert_eq!(line.lines().count(), 1, "{line}");
 }
 
@@ -50,15 +47,7 @@ fn the_help_names_every_option() {
     let output = run(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).unwrap();
-    for option in [
-        "--listen",
-        "--cert",
-        "--json",
-        "--stats-interval",
-        "--max-body",
-        "--idle-timeout",
-        "--stripes",
-    ] {
+    for option in ["--listen", "--cert", "--json", "--stats-interval", "--max-body", "--idle-timeout", "--stripes"] {
         assert!(help.contains(option), "{option} is missing: {help}");
     }
 }
@@ -69,12 +58,8 @@ async fn stops_cleanly(stop: impl FnOnce(&mut Server)) {
     let client = Client::new(server.address, server.pin).unwrap();
     let connection = client.connect(server.address, &[b"h3"]).await.unwrap();
     // An answer shows that the server's side of the handshake is complete too: before that it has no protocol to close.
-    Http::new(connection.clone())
-        .await
-        .unwrap()
-        .request(http::Method::GET, "/", "")
-        .await
-        .unwrap();
+    let http = Http::new(connection.clone()).await.unwrap();
+    http.request(http::Method::GET, "/", "").await.unwrap();
     stop(&mut server);
     match connection.closed().await {
         // H3_NO_ERROR (RFC 9114, section 8.1).
@@ -121,11 +106,7 @@ async fn connections_over_the_limit_are_refused() {
     let server = Server::start(&["--max-connections", "1"]);
     let client = Client::new(server.address, server.pin).unwrap();
     let first = client.connect(server.address, &[b"echo"]).await.unwrap();
-    let second = client
-        .connect(server.address, &[b"echo"])
-        .await
-        .unwrap_err()
-        .to_string();
+    let second = client.connect(server.address, &[b"echo"]).await.unwrap_err().to_string();
     // CONNECTION_REFUSED (RFC 9000, section 20.1).
     assert!(second.contains("refused"), "{second}");
     assert!(first.close_reason().is_none());
@@ -136,14 +117,10 @@ async fn a_large_download_costs_no_memory_of_its_size() {
     const BYTES: u64 = 512 << 20;
     let server = Server::start(&[]);
     let client = Client::new(server.address, server.pin).unwrap();
-    let http = Http::new(client.connect(server.address, &[b"h3"]).await.unwrap())
-        .await
-        .unwrap();
+    let http = Http::new(client.connect(server.address, &[b"h3"]).await.unwrap()).await.unwrap();
     let before = server.peak_memory();
     let mut received = 0;
-    http.download(&format!("/bytes/{BYTES}"), |data| received += data.len() as u64)
-        .await
-        .unwrap();
+    http.download(&format!("/bytes/{BYTES}"), |data| received += data.len() as u64).await.unwrap();
     assert_eq!(received, BYTES);
     let grown = server.peak_memory() - before;
     assert!(grown < 32 << 20, "{grown} bytes");
@@ -153,9 +130,7 @@ async fn a_large_download_costs_no_memory_of_its_size() {
 async fn the_counters_count() {
     let mut server = Server::start(&["--stats-interval", "1"]);
     let client = Client::new(server.address, server.pin).unwrap();
-    let http = Http::new(client.connect(server.address, &[b"h3"]).await.unwrap())
-        .await
-        .unwrap();
+    let http = Http::new(client.connect(server.address, &[b"h3"]).await.unwrap()).await.unwrap();
     http.request(http::Method::GET, "/bytes/100000", "").await.unwrap();
     let stats = loop {
         let stats = server.stats();

@@ -27,11 +27,7 @@ pub struct Options {
 impl Default for Options {
     /// 4 MiB to receive, 1 MiB to send, the platform's number of stripes.
     fn default() -> Self {
-        Self {
-            receive_buffer: 4 << 20,
-            send_buffer: 1 << 20,
-            stripes: crate::platform::DEFAULTS.stripes,
-        }
+        Self { receive_buffer: 4 << 20, send_buffer: 1 << 20, stripes: crate::platform::DEFAULTS.stripes }
     }
 }
 
@@ -169,11 +165,7 @@ fn set_option(socket: &std::net::UdpSocket, level: i32, name: i32, value: i32) -
     let length = size_of_val(&value) as libc::socklen_t;
     // SAFETY: the descriptor is open for as long as `socket` is borrowed, and `value` is `length` readable bytes.
     let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), length) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(test)]

@@ -25,10 +25,7 @@ pub(super) struct Buffers {
 
 impl Default for Buffers {
     fn default() -> Self {
-        Self {
-            payloads: vec![0; BUFFER * BATCH_SIZE].into_boxed_slice(),
-            meta: [RecvMeta::default(); BATCH_SIZE],
-        }
+        Self { payloads: vec![0; BUFFER * BATCH_SIZE].into_boxed_slice(), meta: [RecvMeta::default(); BATCH_SIZE] }
     }
 }
 
@@ -101,13 +98,7 @@ pub(super) fn drops(socket: &UdpSocket) -> u64 {
     let mut length = size_of_val(&info) as libc::socklen_t;
     // SAFETY: the descriptor is open, and `info` is `length` writable bytes.
     let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_MEMINFO,
-            info.as_mut_ptr().cast(),
-            &mut length,
-        )
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_MEMINFO, info.as_mut_ptr().cast(), &mut length)
     };
     if result != 0 {
         return 0;

@@ -12,15 +12,10 @@ fn receive(socket: &UdpSocket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
     let deadline = Instant::now() + Duration::from_secs(10);
     let (mut buffers, mut received) = (Buffers::default(), Vec::new());
     while received.len() < count {
-        assert!(
-            Instant::now() < deadline,
-            "{} of {count} datagrams came",
-            received.len()
-        );
+        assert!(Instant::now() < deadline, "{} of {count} datagrams came", received.len());
         socket.wait(false, Some(deadline), None).unwrap();
-        let outcome = socket.receive(&mut buffers, |datagram| {
-            received.push((datagram.remote, datagram.payload.to_vec()))
-        });
+        let outcome =
+            socket.receive(&mut buffers, |datagram| received.push((datagram.remote, datagram.payload.to_vec())));
         if let Err(error) = outcome {
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         }
@@ -29,13 +24,7 @@ fn receive(socket: &UdpSocket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
 }
 
 fn segments(destination: SocketAddr, contents: &[u8], segment_size: Option<usize>) -> Segments<'_> {
-    Segments {
-        destination,
-        source_ip: None,
-        ecn: None,
-        contents,
-        segment_size,
-    }
+    Segments { destination, source_ip: None, ecn: None, contents, segment_size }
 }
 
 #[test]
@@ -43,44 +32,26 @@ fn segments_arrive_as_datagrams_of_that_size_and_a_shorter_last_one() {
     let sender = bind(Ipv4Addr::LOCALHOST);
     let receiver = bind(Ipv4Addr::LOCALHOST);
     let contents: Vec<u8> = (0..2500u32).map(|byte| byte as u8).collect();
-    let sent = sender
-        .send_segments(&segments(receiver.local_addr().unwrap(), &contents, Some(1000)))
-        .unwrap();
+    let sent = sender.send_segments(&segments(receiver.local_addr().unwrap(), &contents, Some(1000))).unwrap();
     assert_eq!(sent, 2500);
     let received = receive(&receiver, 3);
-    assert_eq!(
-        received.iter().map(|(_, payload)| payload.len()).collect::<Vec<_>>(),
-        [1000, 1000, 500]
-    );
-    assert_eq!(
-        received
-            .iter()
-            .flat_map(|(_, payload)| payload.clone())
-            .collect::<Vec<_>>(),
-        contents
-    );
-    assert!(
-        received
-            .iter()
-            .all(|(remote, _)| *remote == sender.local_addr().unwrap())
-    );
+    assert_eq!(received.iter().map(|(_, payload)| payload.len()).collect::<Vec<_>>(), [1000, 1000, 500]);
+    assert_eq!(received.iter().flat_map(|(_, payload)| payload.clone()).collect::<Vec<_>>(), contents);
+    assert!(received.iter().all(|(remote, _)| *remote == sender.local_addr().unwrap()));
 }
 
 #[test]
 fn an_empty_datagram_arrives() {
     let sender = bind(Ipv6Addr::LOCALHOST);
     let receiver = bind(Ipv6Addr::LOCALHOST);
-    sender
-        .send_segments(&segments(receiver.local_addr().unwrap(), &[], None))
-        .unwrap();
+    sender.send_segments(&segments(receiver.local_addr().unwrap(), &[], None)).unwrap();
     assert_eq!(receive(&receiver, 1)[0].1, b"");
 }
 
 #[test]
 fn receiving_with_nothing_queued_would_block() {
-    let error = bind(Ipv4Addr::LOCALHOST)
-        .receive(&mut Buffers::default(), |_| panic!("a datagram from nowhere"))
-        .unwrap_err();
+    let error =
+        bind(Ipv4Addr::LOCALHOST).receive(&mut Buffers::default(), |_| panic!("a datagram from nowhere")).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
 }
 
@@ -90,12 +61,8 @@ fn a_failed_send_does_not_disable_the_socket() {
     let receiver = bind(Ipv4Addr::LOCALHOST);
     let port_zero = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
     sender.send_segments(&segments(port_zero, b"nobody", None)).unwrap_err();
-    sender
-        .send_segments(&segments(receiver.local_addr().unwrap(), &[0; 65_508], None))
-        .unwrap_err();
-    sender
-        .send_segments(&segments(receiver.local_addr().unwrap(), b"still here", None))
-        .unwrap();
+    sender.send_segments(&segments(receiver.local_addr().unwrap(), &[0; 65_508], None)).unwrap_err();
+    sender.send_segments(&segments(receiver.local_addr().unwrap(), b"still here", None)).unwrap();
     assert_eq!(receive(&receiver, 1)[0].1, b"still here");
 }
 
@@ -105,10 +72,7 @@ fn a_taken_port_names_the_address_and_what_to_do() {
     let holder = UdpSocket::bind(taken, &Options::default()).unwrap();
     let error = UdpSocket::bind(taken, &Options::default()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-    assert!(
-        error.to_string().starts_with(&format!("bind {taken}: EADDRINUSE")),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&format!("bind {taken}: EADDRINUSE")), "{error}");
     drop(holder);
 }
 
@@ -138,16 +102,11 @@ fn a_stopper_ends_a_wait_from_another_thread() {
 
 #[test]
 fn datagrams_beyond_the_receive_buffer_are_counted_as_drops() {
-    let options = Options {
-        receive_buffer: 4096,
-        ..Options::default()
-    };
+    let options = Options { receive_buffer: 4096, ..Options::default() };
     let receiver = UdpSocket::bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), &options).unwrap();
     let sender = bind(Ipv4Addr::LOCALHOST);
     for _ in 0..64 {
-        sender
-            .send_segments(&segments(receiver.local_addr().unwrap(), &[0; 1000], None))
-            .unwrap();
+        sender.send_segments(&segments(receiver.local_addr().unwrap(), &[0; 1000], None)).unwrap();
     }
     assert!(receiver.drops() > 0);
 }

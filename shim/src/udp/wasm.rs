@@ -35,11 +35,7 @@ impl Default for Buffers {
 /// Stripes are chosen before the bind, which `std::net` does in one step with making the socket: so by hand.
 pub(super) fn bind(address: SocketAddr, options: &Options) -> io::Result<UdpSocket> {
     use std::os::fd::FromRawFd;
-    let family = if address.is_ipv4() {
-        libc::AF_INET
-    } else {
-        libc::AF_INET6
-    };
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     // SAFETY: no memory is passed.
     let descriptor = unsafe { libc::socket(family, libc::SOCK_DGRAM, 0) };
     if descriptor < 0 {
@@ -47,20 +43,11 @@ pub(super) fn bind(address: SocketAddr, options: &Options) -> io::Result<UdpSock
     }
     // SAFETY: the descriptor was just made and nobody else has it.
     let socket = unsafe { UdpSocket::from_raw_fd(descriptor) };
-    set_option(
-        &socket,
-        SOL_DIRECTSOCKETS,
-        DS_STRIPES,
-        i32::try_from(options.stripes).unwrap_or(i32::MAX),
-    )?;
+    set_option(&socket, SOL_DIRECTSOCKETS, DS_STRIPES, i32::try_from(options.stripes).unwrap_or(i32::MAX))?;
     let (storage, length) = sockaddr(address);
     // SAFETY: `storage` holds an address of `length` bytes.
     let result = unsafe { libc::bind(descriptor, (&raw const storage).cast(), length) };
-    if result == 0 {
-        Ok(socket)
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(socket) } else { Err(io::Error::last_os_error()) }
 }
 
 impl State {
@@ -84,12 +71,7 @@ impl State {
         for count in 0..BATCH {
             match socket.recv_from(buffer) {
                 Ok((length, remote)) => {
-                    each(Datagram {
-                        remote,
-                        local_ip: None,
-                        ecn: None,
-                        payload: &buffer[..length],
-                    });
+                    each(Datagram { remote, local_ip: None, ecn: None, payload: &buffer[..length] });
                 }
                 Err(error) if count == 0 => return Err(error),
                 // Reported again, if it persists, by the next call.
@@ -118,20 +100,10 @@ pub(super) fn drops(socket: &UdpSocket) -> u64 {
     let mut length = size_of_val(&value) as libc::socklen_t;
     // SAFETY: the descriptor is open, and `value` is `length` writable bytes.
     let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            SOL_DIRECTSOCKETS,
-            DS_DROPS,
-            value.as_mut_ptr().cast(),
-            &mut length,
-        )
+        libc::getsockopt(socket.as_raw_fd(), SOL_DIRECTSOCKETS, DS_DROPS, value.as_mut_ptr().cast(), &mut length)
     };
     // SAFETY: zeroed memory is a valid integer, whatever the library wrote over it.
-    if result == 0 {
-        u64::from(unsafe { value.assume_init() })
-    } else {
-        0
-    }
+    if result == 0 { u64::from(unsafe { value.assume_init() }) } else { 0 }
 }
 
 /// `address` as libc has it, and its length in bytes.
@@ -143,9 +115,7 @@ fn sockaddr(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
             let value = libc::sockaddr_in {
                 sin_family: libc::AF_INET as libc::sa_family_t,
                 sin_port: v4.port().to_be(),
-                sin_addr: libc::in_addr {
-                    s_addr: u32::from_ne_bytes(v4.ip().octets()),
-                },
+                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
                 sin_zero: [0; 8],
             };
             // SAFETY: sockaddr_storage is larger than any sockaddr, and aligned for it.
@@ -157,9 +127,7 @@ fn sockaddr(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
                 sin6_family: libc::AF_INET6 as libc::sa_family_t,
                 sin6_port: v6.port().to_be(),
                 sin6_flowinfo: v6.flowinfo(),
-                sin6_addr: libc::in6_addr {
-                    s6_addr: v6.ip().octets(),
-                },
+                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
                 sin6_scope_id: v6.scope_id(),
             };
             // SAFETY: as above.
