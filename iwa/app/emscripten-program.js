@@ -9,6 +9,44 @@
  *   `exit` and `failed` are the last one; `failed` is for a person: what was thrown or aborted
  */
 
+/** Milliseconds that datagrams already sent get for leaving: the worker, and its sockets, end with the program. */
+const DRAIN_LIMIT = 1000;
+
+/** Tells of a program's output and, once, of its end. */
+export class ProgramReporter {
+  /** For Emscripten's Module; the socket library adds `drained`. @type {{drained?: () => Promise<void>}} */
+  directSockets = {};
+  /** Whether the end is known. */
+  over = false;
+  #post;
+
+  /** @param {(message: ProgramMessage) => void} post */
+  constructor(post) {
+    this.#post = post;
+  }
+
+  /** @param {'stdout' | 'stderr'} stream @param {unknown} line */
+  print(stream, line) {
+    this.#post({ stream, line: String(line) });
+  }
+
+  /** The program exited. @param {number} code */
+  async exit(code) {
+    if (this.over) return;
+    this.over = true;
+    const limit = new Promise((resolve) => setTimeout(resolve, DRAIN_LIMIT));
+    await Promise.race([this.directSockets.drained?.(), limit]);
+    this.#post({ exit: code });
+  }
+
+  /** The program trapped, aborted or could not be loaded. @param {unknown} error */
+  fail(error) {
+    if (this.over) return; // one trap can reject several promises
+    this.over = true;
+    this.#post({ failed: describeError(error) });
+  }
+}
+
 /**
  * Writes files into the program's in-memory file system.
  * @param {any} FS Emscripten's
@@ -24,21 +62,21 @@ function writeFiles(FS, files) {
 
 /**
  * The options for Emscripten's `Module`.
- * @param {{
- *   args: string[], files?: ProgramFile[], stdin?: ReadableStream<Uint8Array>,
- *   fileSystem?: (module: any) => any, post: (message: ProgramMessage) => void,
- * }} options `fileSystem` finds FS where it is not exported on the Module
+ * @param {ProgramReporter} reporter
+ * @param {{args: string[], files?: ProgramFile[], stdin?: ReadableStream<Uint8Array>}} options `files` need a program
+ *   linked with -sEXPORTED_RUNTIME_METHODS=FS
  */
-export function moduleOptions({ args, files = [], stdin, fileSystem = (module) => module.FS, post }) {
+export function moduleOptions(reporter, { args, files = [], stdin }) {
   return {
     arguments: args,
-    print: (/** @type {unknown} */ line) => post({ stream: 'stdout', line: String(line) }),
-    printErr: (/** @type {unknown} */ line) => post({ stream: 'stderr', line: String(line) }),
+    print: (/** @type {unknown} */ line) => reporter.print('stdout', line),
+    printErr: (/** @type {unknown} */ line) => reporter.print('stderr', line),
+    directSockets: reporter.directSockets,
     ...(stdin && { stdinStream: stdin }),
     // Without files FS is not touched: in a debug build the mere look at an unexported one aborts.
-    preRun: files.length > 0 ? [(/** @type {any} */ module) => writeFiles(fileSystem(module), files)] : [],
+    preRun: files.length > 0 ? [(/** @type {any} */ module) => writeFiles(module.FS, files)] : [],
     // Called only by programs linked with -sEXIT_RUNTIME.
-    onExit: (/** @type {number} */ code) => post({ exit: code }),
+    onExit: (/** @type {number} */ code) => void reporter.exit(code),
   };
 }
 
@@ -64,6 +102,7 @@ export function inputStream() {
 /**
  * An error as one line for a person.
  * @param {unknown} error
+ * @returns {string}
  */
 export function describeError(error) {
   if (!(error instanceof Error)) return String(error);

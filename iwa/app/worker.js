@@ -3,36 +3,29 @@
  * `{start: {args, files}}` once and `{stop: true}`; the worker answers with ProgramMessages. A stop ends the server's
  * standard input, on which it closes its connections and exits. The page ends the worker.
  */
-import { describeError, inputStream, moduleOptions } from './emscripten-program.js';
+import { describeError, inputStream, moduleOptions, ProgramReporter } from './emscripten-program.js';
 
+const PROGRAM = './socket-iwa-server.js';
+
+const reporter = new ProgramReporter((message) => self.postMessage(message));
 const stdin = inputStream();
-let over = false;
-
-/** @param {import('./emscripten-program.js').ProgramMessage} message */
-function post(message) {
-  if (over) return; // a trap is reported once, however many promises it rejects
-  over = 'exit' in message || 'failed' in message;
-  self.postMessage(message);
-}
 
 // A trap in a timer's or a socket's callback reaches no promise of ours.
-self.addEventListener('error', (event) => post({ failed: describeError(event.error ?? event.message) }));
-self.addEventListener('unhandledrejection', (event) => post({ failed: describeError(event.reason) }));
+self.addEventListener('error', (event) => reporter.fail(event.error ?? event.message));
+self.addEventListener('unhandledrejection', (event) => reporter.fail(event.reason));
 
 /** @param {{args: string[], files: import('./emscripten-program.js').ProgramFile[]}} start */
-async function run({ args, files }) {
-  const name = './socket-iwa-server.js';
+async function run(start) {
   let createModule;
   try {
-    ({ default: createModule } = await import(name));
+    ({ default: createModule } = await import(PROGRAM));
   } catch (error) {
-    return post({ failed: `${name} could not be loaded: ${describeError(error)}` });
+    return reporter.fail(`${PROGRAM} could not be loaded: ${describeError(error)}`);
   }
   try {
-    await createModule(moduleOptions({ args, files, stdin: stdin.stream, post }));
+    await createModule(moduleOptions(reporter, { ...start, stdin: stdin.stream }));
   } catch (error) {
-    // Emscripten throws its ExitStatus through here after onExit; `post` then knows that it is over.
-    post({ failed: describeError(error) });
+    reporter.fail(error);
   }
 }
 

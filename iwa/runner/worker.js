@@ -10,41 +10,25 @@
   createScriptURL: (/** @type {string} */ url) => (new URL(url, location.href).origin === location.origin ? url : null),
 });
 
-/** @type {import('../app/emscripten-program.js').ProgramMessage | null} */
-let end = null;
-/** @param {import('../app/emscripten-program.js').ProgramMessage} message */
-function post(message) {
-  if (end) return;
-  if ('exit' in message || 'failed' in message) end = message;
-  self.postMessage(message);
-}
-
 // The app's module: the launcher mounts iwa/app as /app/, and a URL's .. ends at the root.
 const tools = import('../app/emscripten-program.js');
+const reporter = tools.then(({ ProgramReporter }) => new ProgramReporter((message) => self.postMessage(message)));
 /** @type {ReturnType<typeof import('../app/emscripten-program.js').inputStream> | undefined} */
 let input;
 
-async function fail(/** @type {unknown} */ error) {
-  const { describeError } = await tools;
-  post({ failed: describeError(error) });
-}
+const fail = async (/** @type {unknown} */ error) => (await reporter).fail(error);
 self.addEventListener('error', (event) => void fail(event.error ?? event.message));
 self.addEventListener('unhandledrejection', (event) => void fail(event.reason));
-
-/**
- * The exit code of a program linked without -sEXIT_RUNTIME, which Emscripten reports to no one. A classic program's
- * variables are global; one that returned from main to go on in callbacks holds its runtime by a counter.
- */
-function postExitStatus() {
-  const { EXITSTATUS, runtimeKeepaliveCounter = 0 } = /** @type {any} */ (globalThis);
-  if (EXITSTATUS !== undefined && runtimeKeepaliveCounter === 0) post({ exit: EXITSTATUS });
-}
 
 /** Classic scripts have no exports; a minified module has its one anywhere in a line. */
 const EXPORTS = /(?:^|[;}\s])export\s*(?:default\b|\{)/;
 
-/** @param {{url: string, args: string[]}} program @param {object} options for Emscripten's Module */
-async function run({ url }, options) {
+/**
+ * @param {string} url
+ * @param {any} options for Emscripten's Module
+ * @param {import('../app/emscripten-program.js').ProgramReporter} report
+ */
+async function run(url, options, report) {
   if (!EXPORTS.test(await (await fetch(url)).text())) {
     /** @type {any} */ (globalThis).Module = options;
     /** @type {any} */ (globalThis).importScripts(url);
@@ -52,24 +36,33 @@ async function run({ url }, options) {
   }
   const { default: createModule } = await import(url);
   await createModule(options);
-  if (end) return;
-  post({ stream: 'stderr', line: `${url}: exit code unknown: the program is linked without -sEXIT_RUNTIME` });
-  post({ exit: 0 });
+  if (report.over) return;
+  report.print('stderr', `${url}: exit code unknown: the program is linked without -sEXIT_RUNTIME`);
+  await report.exit(0);
 }
 
 self.addEventListener('message', async ({ data }) => {
   const { inputStream, moduleOptions } = await tools; // keeps the messages' order
+  const report = await reporter;
   if (data.start) {
     const { url, args, stdin } = data.start;
     if (stdin) input = inputStream();
     const base = new URL('.', new URL(url, location.href)).href;
-    run(data.start, {
-      ...moduleOptions({ args, stdin: input?.stream, post }),
+    const options = {
+      ...moduleOptions(report, { args, stdin: input?.stream }),
       thisProgram: url.slice(url.lastIndexOf('/') + 1),
       // A classic program looks for its .wasm beside the worker's script, which is this one.
       locateFile: (/** @type {string} */ name) => base + name,
-      postRun: [postExitStatus],
-    }).catch(fail);
+      // The exit code of a program linked without -sEXIT_RUNTIME, which Emscripten reports to no one. A classic
+      // program's variables are global; one that goes on in callbacks holds its runtime by a counter.
+      postRun: [
+        () => {
+          const { EXITSTATUS, runtimeKeepaliveCounter = 0 } = /** @type {any} */ (globalThis);
+          if (EXITSTATUS !== undefined && runtimeKeepaliveCounter === 0) void report.exit(EXITSTATUS);
+        },
+      ],
+    };
+    run(url, options, report).catch(fail);
   } else if (data.stdin) {
     input?.push(data.stdin);
   } else {
