@@ -57,7 +57,14 @@ impl Client {
             SocketAddr::V4(_) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0),
             SocketAddr::V6(_) => SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0),
         };
-        let endpoint = quinn::Endpoint::client(local).map_err(|error| Error::new(format!("bind {local}"), error))?;
+        let bind = || {
+            let mut config = quinn::EndpointConfig::default();
+            // As large as the server likes to send them; the default says Ethernet's MTU.
+            config.max_udp_payload_size(65_527).expect("the size is in the range of RFC 9000, section 18.2");
+            let socket = std::net::UdpSocket::bind(local)?;
+            quinn::Endpoint::new(config, None, socket, Arc::new(quinn::TokioRuntime))
+        };
+        let endpoint = bind().map_err(|error| Error::new(format!("bind {local}"), error))?;
         Ok(Self { endpoint, pin })
     }
 

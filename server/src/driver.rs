@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use futures_executor::LocalPool;
-use quinn_proto::{ConnectionHandle, DatagramEvent, EcnCodepoint, Endpoint, Incoming, Transmit};
+use quinn_proto::{ConnectionHandle, DatagramEvent, EcnCodepoint, Endpoint, Incoming, ServerConfig, Transmit};
 use socket_iwa::{Buffers, Segments, Stop, UdpSocket};
 
-use crate::config::no_error;
+use crate::config::{ServerConfigs, no_error};
 use crate::connection::{Connection, Dirty};
 use crate::stats::{Stats, add};
 use crate::{Certificate, Config, app};
@@ -44,6 +44,7 @@ pub struct Server {
     pool: LocalPool,
     context: Rc<app::Context>,
     max_connections: usize,
+    configs: ServerConfigs,
     /// Where quinn-proto puts the datagrams of one transmit.
     buffer: Vec<u8>,
     /// Of the transmit in `buffer`, what the socket had no room for.
@@ -69,8 +70,9 @@ impl Server {
     ///
     /// When the certificate or a value of `config` can't be used.
     pub fn new(socket: UdpSocket, certificate: &Certificate, config: &Config) -> Result<Self, String> {
-        let server = config.server(certificate)?;
-        let endpoint = Endpoint::new(Arc::new(config.endpoint()), Some(Arc::new(server)), true, None);
+        let configs = config.server(certificate)?;
+        let default = configs.for_client(std::net::Ipv4Addr::UNSPECIFIED.into());
+        let endpoint = Endpoint::new(Arc::new(config.endpoint()), Some(default), true, None);
         let pool = LocalPool::new();
         let context = Rc::new(app::Context {
             stats: Rc::new(Stats::default()),
@@ -88,6 +90,7 @@ impl Server {
             pool,
             context,
             max_connections: config.max_connections,
+            configs,
             buffer: Vec::new(),
             unsent: None,
         })
@@ -162,7 +165,7 @@ impl Server {
     fn receive(&mut self) -> io::Result<()> {
         for _ in 0..RECEIVE_BATCHES {
             let now = Instant::now();
-            let Self { socket, received, endpoint, connections, context, max_connections, dirty, .. } = self;
+            let Self { socket, received, endpoint, connections, context, max_connections, configs, dirty, .. } = self;
             let mut response = Vec::new();
             let outcome = socket.receive(received, |datagram| {
                 add(&context.stats.datagrams_received, 1);
@@ -184,8 +187,9 @@ impl Server {
                     }
                     Some(DatagramEvent::NewConnection(incoming)) => {
                         response.clear();
-                        let full = connections.len() >= *max_connections;
-                        match accept(endpoint, incoming, now, full, &mut response) {
+                        let config = (connections.len() < *max_connections)
+                            .then(|| configs.for_client(incoming.remote_address().ip()));
+                        match accept(endpoint, incoming, now, config, &mut response) {
                             Ok((handle, proto)) => {
                                 let connection = Connection::new(handle, proto, dirty.clone(), context.stats.clone());
                                 connection.mark_dirty();
@@ -371,19 +375,19 @@ impl Server {
     }
 }
 
-/// Accepts a connection, or answers with what says no.
+/// Accepts a connection with `config`, or answers with what says no; without one, no it is.
 #[allow(clippy::type_complexity)]
 fn accept(
     endpoint: &mut Endpoint,
     incoming: Incoming,
     now: Instant,
-    full: bool,
+    config: Option<Arc<ServerConfig>>,
     response: &mut Vec<u8>,
 ) -> Result<(ConnectionHandle, quinn_proto::Connection), Option<Transmit>> {
-    if full {
+    let Some(config) = config else {
         return Err(Some(endpoint.refuse(incoming, response)));
-    }
-    endpoint.accept(incoming, now, response, None).map_err(|error| {
+    };
+    endpoint.accept(incoming, now, response, Some(config)).map_err(|error| {
         tracing::debug!("accept: {}", error.cause);
         error.response
     })

@@ -20,7 +20,7 @@ mod stats;
 mod transport;
 
 pub use certificate::{Certificate, CertificateError};
-pub use config::Config;
+pub use config::{Config, LOOPBACK_MTU};
 pub use connection::{Connection, ReadError, RecvStream, SendStream, WriteError};
 pub use driver::Server;
 pub use stats::Stats;

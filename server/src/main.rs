@@ -50,6 +50,9 @@ struct Arguments {
     #[arg(long, value_name = "NUMBER", default_value_t = platform::DEFAULTS.stripes,
           value_parser = clap::value_parser!(u32).range(1..=16))]
     stripes: u32,
+    /// Largest datagram payload that path MTU discovery tries, 1200 to 65527 [default: 1452, on loopback 16384]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1200..=65527))]
+    max_datagram: Option<u16>,
     /// What to log to standard error: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: Level,
@@ -96,6 +99,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         idle_timeout: Duration::from_secs(arguments.idle_timeout.into()),
         max_connections: arguments.max_connections,
         max_body: arguments.max_body,
+        max_datagram: arguments.max_datagram,
         ..Config::default()
     };
     let options = Options { stripes: arguments.stripes, ..Options::default() };
