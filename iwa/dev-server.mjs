@@ -3,8 +3,7 @@
  * `http://localhost:PORT/path`. It serves files below the mounted directories and nothing else, on loopback only, to
  * requests for localhost only. It knows nothing of browsers or of what the files are.
  */
-import { createReadStream } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { open, realpath, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -79,12 +78,17 @@ export async function startDevServer(directory) {
     if (`http://${request.headers.host}` !== origin) return reply(421);
     if (request.method !== 'GET' && request.method !== 'HEAD') return reply(405);
     const file = await resolveTarget(mounts, request.url ?? '');
-    if (file === null) return reply(404);
+    const handle = file === null ? null : await open(file).catch(() => null);
+    if (file === null || handle === null) return reply(404);
+    const { size } = await handle.stat();
     const type = CONTENT_TYPES.get(path.extname(file).toLowerCase()) ?? 'application/octet-stream';
-    response.writeHead(200, { ...HEADERS, 'Content-Type': type });
-    if (request.method === 'HEAD') return void response.end();
+    response.writeHead(200, { ...HEADERS, 'Content-Type': type, 'Content-Length': size });
+    if (request.method === 'HEAD') {
+      response.end();
+      return handle.close();
+    }
     // A failed read (or a browser that leaves) ends the connection, which the browser sees as an incomplete response.
-    await pipeline(createReadStream(file), response).catch(() => response.destroy());
+    await pipeline(handle.createReadStream(), response).catch(() => response.destroy());
   });
 
   await new Promise((resolve, reject) => {

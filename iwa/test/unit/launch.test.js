@@ -1,0 +1,70 @@
+/** What the launchers check before any browser is there. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { buildApp } from '../../build.mjs';
+import { findChromium } from '../../chromium.mjs';
+import { LaunchError, within } from '../../launch-error.mjs';
+import { prepareServerArgs } from '../../server-args.mjs';
+
+const directory = mkdtempSync(path.join(os.tmpdir(), 'launch-test-'));
+test.after(() => rmSync(directory, { recursive: true }));
+
+/** @param {RegExp} message @param {number} exitCode */
+const launchError = (message, exitCode) => (/** @type {unknown} */ error) => {
+  assert.ok(error instanceof LaunchError);
+  assert.match(error.message, message);
+  assert.equal(error.exitCode, exitCode);
+  return true;
+};
+
+test('Chromium: the option, then $CHROMIUM, then the known names on $PATH', () => {
+  const bin = path.join(directory, 'chromium');
+  writeFileSync(bin, '', { mode: 0o755 });
+  assert.equal(findChromium(bin, {}), bin);
+  assert.equal(findChromium(undefined, { CHROMIUM: bin }), bin);
+  assert.equal(findChromium(undefined, { PATH: `/nonexistent:${directory}` }), bin);
+  assert.equal(findChromium('chromium', { PATH: directory }), bin);
+});
+
+test('no Chromium: what was looked for, and what to install', () => {
+  assert.throws(() => findChromium(undefined, { PATH: '' }), launchError(/none of chromium, .*apt-get install chromium/, 2));
+  assert.throws(() => findChromium(undefined, { CHROMIUM: '/nonexistent' }), launchError(/\$CHROMIUM is \/nonexistent/, 2));
+  assert.throws(() => findChromium(directory, {}), launchError(/--chromium is .*not an executable file/, 2));
+});
+
+test('a step that never answers ends with its name', async () => {
+  await assert.rejects(within('install the app', 0.01, new Promise(() => {})), launchError(/^install the app: no answer/, 1));
+  await assert.rejects(within('launch', 1, Promise.reject(new Error('no'))), launchError(/^launch: no$/, 1));
+  assert.equal(await within('launch', 1, Promise.resolve(7)), 7);
+});
+
+test('server arguments: the address apart, files along, the rest as it is', async () => {
+  const cert = path.join(directory, 'cert.pem');
+  writeFileSync(cert, 'PEM');
+  const launch = await prepareServerArgs([
+    '--json', '--listen=[::1]:0', '--cert', cert, `--key=${cert}`, '--log', 'debug', '--stats-interval', '5', '--stop-on-stdin-close',
+  ]);
+  const base64 = Buffer.from('PEM').toString('base64');
+  assert.deepEqual(launch, {
+    listen: '[::1]:0',
+    args: ['--cert', cert, '--key', cert, '--log', 'debug', '--stats-interval', '5'],
+    files: [{ path: cert, base64 }, { path: cert, base64 }],
+    json: true,
+    stats: true,
+  });
+});
+
+test('server arguments: a file that is not there, an option without its value', async () => {
+  await assert.rejects(prepareServerArgs(['--cert', '/nonexistent.pem']), launchError(/--cert: ENOENT.*\/nonexistent\.pem/, 2));
+  await assert.rejects(prepareServerArgs(['--listen']), launchError(/--listen needs a value/, 2));
+});
+
+test('the build needs a server, and leaves nothing half-made', async () => {
+  await assert.rejects(
+    buildApp({ server: path.join(directory, 'none.js'), out: path.join(directory, 'app') }),
+    launchError(/no server at .*none\.js .*cargo xtask build/, 2),
+  );
+});
