@@ -142,7 +142,7 @@ async fn the_counters_count() {
     assert_eq!(stats["connections_total"], 1);
     assert!(stats["bytes_sent"].as_u64() > Some(100_000), "{stats}");
     assert!(stats["bytes_received"].as_u64() > Some(1200), "{stats}");
-    assert!(stats["datagrams_sent"].as_u64() > Some(60), "{stats}");
+    assert!(stats["datagrams_sent"].as_u64() > Some(5), "{stats}");
     assert!(stats["datagrams_received"].as_u64() > Some(1), "{stats}");
     assert_eq!(stats["send_errors"], 0);
 }
