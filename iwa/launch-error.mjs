@@ -35,9 +35,9 @@ export async function within(what, seconds, promise, interruptions = []) {
   try {
     return await Promise.race([promise, limit, ...interruptions]);
   } catch (error) {
-    if (error instanceof LaunchError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new LaunchError(`${what}: ${reason}`, { cause: error });
+    // What is no Error is the reason of an abort: someone asked to stop.
+    if (error instanceof LaunchError || !(error instanceof Error)) throw error;
+    throw new LaunchError(`${what}: ${error.message}`, { cause: error });
   } finally {
     clearTimeout(timer);
     promise.catch(() => {}); // it may still fail after the race is decided

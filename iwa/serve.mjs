@@ -2,7 +2,7 @@
  * Runs the server inside the Isolated Web App in a headless Chromium, as `socket-iwa-server` runs natively: the same
  * arguments, ready line, log on stderr, exit codes, and the same ways to stop it.
  */
-import { writeFile } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -93,6 +93,10 @@ async function main(signal) {
   if (!size) throw new LaunchError(`--window is WIDTHxHEIGHT, not ${values.window}`, { exitCode: 2 });
   const { listen, args, files, ...wanted } = await prepareServerArgs(split < 0 ? [] : process.argv.slice(split + 1));
   const json = values.json || wanted.json;
+  const directory = path.resolve(values.app);
+  await access(path.join(directory, '.well-known', 'manifest.webmanifest')).catch((error) => {
+    throw new LaunchError(`no app in ${directory} (${error.code}); node iwa/build.mjs makes it`, { exitCode: 2 });
+  });
 
   // Listened to from the start: a parent that dies while Chromium is starting leaves none behind.
   const stopAsked = Promise.race([
@@ -103,7 +107,7 @@ async function main(signal) {
   void stopAsked.then(() => early.abort('SIGTERM'));
 
   const app = await launchIsolatedApp({
-    directory: path.resolve(values.app),
+    directory,
     chromium: values.chromium,
     verbose: values.verbose,
     window: { width: Number(size[1]), height: Number(size[2]) },

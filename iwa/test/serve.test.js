@@ -1,0 +1,153 @@
+/** The launcher as a program, with the stand-in server: what it prints, how it ends, what it leaves behind. */
+import assert from 'node:assert/strict';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { launchIsolatedApp } from '../isolated-app.mjs';
+import { buildStandInApp, startLauncher, temporaryDirectory, until, withoutChromium } from './support.js';
+
+const { directory, remove } = temporaryDirectory();
+test.after(remove);
+const appDirectory = await buildStandInApp(directory);
+const browser = { skip: withoutChromium, timeout: 120_000 };
+
+/** @param {string[]} args @param {NodeJS.ProcessEnv} [env] */
+const serve = (args, env) => startLauncher('serve.mjs', ['--app', appDirectory, ...args], env);
+
+/** @param {ReturnType<typeof serve>} launcher */
+async function leavesNothing(launcher) {
+  await until(() => launcher.leftovers().length === 0);
+  launcher.remove();
+}
+
+test('the ready line, the log, the files, a screenshot; the end of stdin stops it', browser, async () => {
+  const cert = path.join(directory, 'cert.pem');
+  writeFileSync(cert, 'a certificate');
+  const image = path.join(directory, 'page.png');
+  const launcher = serve(['--json', '--screenshot', image, '--window', '640x480', '--', '--listen', '127.0.0.1:0', '--cert', cert]);
+  const ready = await launcher.report('ready');
+  assert.equal(ready.address, '127.0.0.1');
+  assert.ok(ready.port > 0);
+  launcher.child.stdin.end();
+  assert.equal(await launcher.exited, 0, launcher.stderr.join('\n'));
+  assert.deepEqual(JSON.parse(launcher.stdout.at(-1) ?? ''), { stopped: true });
+  assert.ok(launcher.stdout.every((line) => !line.includes('"stats"')), 'counts were not asked for');
+  assert.ok(launcher.stderr.includes(`INFO file: ${cert} (a certificate)`), launcher.stderr.join('\n'));
+  const png = readFileSync(image);
+  assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [640, 480]);
+  await leavesNothing(launcher);
+});
+
+test('a line for people without --json; SIGTERM stops it', browser, async () => {
+  const launcher = serve(['--', '--listen', '[::1]:0']);
+  await until(() => launcher.stdout.length > 0 || launcher.child.exitCode !== null);
+  assert.match(launcher.stdout[0], /^ready: https:\/\/\[::1\]:\d+ \(certificate SHA-256 (ab){32}\)$/, launcher.stderr.join('\n'));
+  launcher.child.kill('SIGTERM');
+  assert.equal(await launcher.exited, 0);
+  await leavesNothing(launcher);
+});
+
+test('a server that fails: its exit code and its own words', browser, async () => {
+  const first = serve(['--json', '--', '--listen', '127.0.0.1:0']);
+  const { port } = await first.report('ready');
+  const second = serve(['--json', '--', '--listen', `127.0.0.1:${port}`]);
+  assert.equal(await second.exited, 2);
+  assert.match(second.stderr.join('\n'), new RegExp(`bind 127.0.0.1:${port}: EADDRINUSE`));
+  await leavesNothing(second);
+  first.child.stdin.end();
+  assert.equal(await first.exited, 0);
+  await leavesNothing(first);
+});
+
+test('a port that Chrome refuses: exit code 2 and the rule', browser, async () => {
+  const launcher = serve(['--', '--listen', '127.0.0.1:443']);
+  assert.equal(await launcher.exited, 2);
+  assert.match(launcher.stderr.join('\n'), /listen on 127\.0\.0\.1:443: Chrome refuses UDP ports below 1024/);
+  await leavesNothing(launcher);
+});
+
+test('a server that traps: exit code 1 and what was thrown', browser, async () => {
+  const launcher = serve(['--', '--listen', '127.0.0.1:0', '--trap']);
+  assert.equal(await launcher.exited, 1);
+  assert.match(launcher.stderr.join('\n'), /the server failed: RuntimeError: unreachable/);
+  await leavesNothing(launcher);
+});
+
+test('Chromium killed while the server runs: exit code 1, one clear line, nothing left', browser, async () => {
+  const launcher = serve(['--json', '--', '--listen', '127.0.0.1:0']);
+  await launcher.report('ready');
+  const chromium = launcher.chromium();
+  assert.ok(chromium);
+  process.kill(chromium.pid, 'SIGKILL');
+  assert.equal(await launcher.exited, 1);
+  assert.match(launcher.stderr.at(-1) ?? '', /^serve: error: Chromium \(.*\) was killed by SIGKILL/);
+  await leavesNothing(launcher);
+});
+
+test('the page’s process killed: exit code 1, one clear line, nothing left', browser, async () => {
+  const launcher = serve(['--json', '--', '--listen', '127.0.0.1:0']);
+  await launcher.report('ready');
+  for (const { pid } of launcher.renderers()) process.kill(pid, 'SIGKILL');
+  assert.equal(await launcher.exited, 1);
+  assert.match(launcher.stderr.at(-1) ?? '', /^serve: error: the app's page crashed/);
+  await leavesNothing(launcher);
+});
+
+test('SIGTERM while Chromium is starting: nothing left', browser, async () => {
+  const launcher = serve(['--', '--listen', '127.0.0.1:0']);
+  await until(() => launcher.chromium() !== undefined);
+  launcher.child.kill('SIGTERM');
+  assert.equal(await launcher.exited, 0);
+  await leavesNothing(launcher);
+});
+
+test('no Chromium: exit code 2, and what to do', async () => {
+  const launcher = serve(['--', '--listen', '127.0.0.1:0'], { CHROMIUM: '/nonexistent/chromium' });
+  assert.equal(await launcher.exited, 2);
+  assert.match(launcher.stderr.join('\n'), /^serve: error: no Chromium: \$CHROMIUM is \/nonexistent\/chromium, .*Install Chromium/);
+  await leavesNothing(launcher);
+});
+
+test('a Chromium that ends at once: exit code 1, and how it ended', async () => {
+  const launcher = serve(['--chromium', '/bin/false']);
+  assert.equal(await launcher.exited, 1);
+  assert.match(launcher.stderr.join('\n'), /^serve: error: Chromium \(\/bin\/false\) exited with code 1/);
+  await leavesNothing(launcher);
+});
+
+test('unknown options and unreadable files: exit code 2', async () => {
+  for (const [args, message] of /** @type {[string[], RegExp][]} */ ([
+    [['--bogus'], /Unknown option '--bogus'.*--help/],
+    [['--window', 'wide'], /--window is WIDTHxHEIGHT/],
+    [['--', '--cert', '/nonexistent.pem'], /--cert: ENOENT/],
+    [['--app', '/nonexistent'], /no app in \/nonexistent \(ENOENT\); node iwa\/build\.mjs makes it/],
+  ])) {
+    const launcher = startLauncher('serve.mjs', args);
+    assert.equal(await launcher.exited, 2, args.join(' '));
+    assert.match(launcher.stderr.join('\n'), message);
+    await leavesNothing(launcher);
+  }
+});
+
+test('a Chromium that never answers PWA.install: the error names the step', async () => {
+  // Answers every DevTools command but that one, as a browser whose bundle reader is a stub does.
+  const fake = path.join(directory, 'fake-chromium');
+  writeFileSync(fake, `#!${process.execPath}
+const { createReadStream, writeSync } = require('node:fs');
+let buffer = '';
+createReadStream('', { fd: 3 }).on('data', (chunk) => {
+  const messages = (buffer + chunk).split('\\0');
+  buffer = messages.pop();
+  for (const { id, method } of messages.map((text) => JSON.parse(text))) {
+    const result = { browserContextIds: [], targetInfos: [], product: 'Fake/1' };
+    if (method !== 'PWA.install') writeSync(4, JSON.stringify({ id, result }) + '\\0');
+  }
+});
+setInterval(() => {}, 1000);
+`);
+  chmodSync(fake, 0o755);
+  await assert.rejects(
+    launchIsolatedApp({ directory: appDirectory, chromium: fake, stepLimit: 2 }),
+    /install the app from http:\/\/localhost:\d+ in Fake\/1 \(PWA\.install\): no answer within 2 s/,
+  );
+});
