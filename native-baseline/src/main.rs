@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use serde_json::json;
 use socket_iwa_native::Pin;
 use socket_iwa_native::cases::{self, Outcome, Target};
-use socket_iwa_native::check::{self, Plan, Report};
+use socket_iwa_native::check::{self, Plan, REPETITIONS, Report};
 
 /// Checks a Socket.IWA server from outside, with quinn and h3-quinn.
 #[derive(Parser)]
@@ -114,7 +114,7 @@ async fn run_cases(target: Target, only: &str, json: bool) -> bool {
 
 fn print(plan: &Plan, report: &Report) {
     let hash = if report.sha256 == report.sha256_expected { "the right SHA-256" } else { "A WRONG SHA-256" };
-    println!("handshake  {:.1} ms", report.handshake_ms);
+    println!("handshake  {:.1} ms (median of {REPETITIONS}, as all figures)", report.handshake_ms);
     println!("GET /      {:.1} ms", report.request_ms);
     println!("download   {} bytes, {:.1} MB/s, {hash}", report.download_bytes, report.download_mb_per_s);
     println!("requests   {} of {} at once answered right", report.requests_ok, plan.requests);

@@ -114,7 +114,7 @@ async fn connections_over_the_limit_are_refused() {
 
 #[tokio::test]
 async fn a_large_download_costs_no_memory_of_its_size() {
-    const BYTES: u64 = 512 << 20;
+    const BYTES: u64 = 128 << 20;
     let server = Server::start(&[]);
     let client = Client::new(server.address, server.pin).unwrap();
     let http = Http::new(client.connect(server.address, &[b"h3"]).await.unwrap()).await.unwrap();
