@@ -60,7 +60,7 @@
   const library = {
     ...stock,
 
-    $DirectSockets__deps: ['$FS', '$runtimeKeepalivePush', '$runtimeKeepalivePop', ...heaps],
+    $DirectSockets__deps: ['$FS', '$runtimeKeepalivePush', '$runtimeKeepalivePop', '$readI53FromI64', ...heaps],
     // After FS has opened the standard streams.
     $DirectSockets__postset: () => addAtPostCtor('DirectSockets.start();'),
     $DirectSockets: `=(() => {

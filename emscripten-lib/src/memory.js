@@ -75,9 +75,14 @@ export class Memory {
     return offset;
   }
 
-  /** @param {number} pointer struct iovec[] @param {number} count @returns {Range[]} */
-  readIovecs(pointer, count) {
-    if (count < 0 || count > IOVECS_MAX) throw EINVAL;
+  /**
+   * @param {number} pointer struct iovec[]
+   * @param {number} count
+   * @param {number} tooMany errno for a count out of range: sendmsg and readv differ
+   * @returns {Range[]}
+   */
+  readIovecs(pointer, count, tooMany) {
+    if (count < 0 || count > IOVECS_MAX) throw tooMany;
     const { pointerSize } = this.access;
     this.check(pointer, count * 2 * pointerSize);
     const ranges = [];

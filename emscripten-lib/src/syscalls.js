@@ -2,9 +2,9 @@
 // (udp.js), whether and how it waits is attempt.js's. Each returns a number, negative errno for failure, or a Promise of
 // one when it has to wait.
 import {
-  AF_INET, AF_INET6, EAFNOSUPPORT, EAGAIN, EFAULT, EINVAL, ENOPROTOOPT, EOPNOTSUPP, EPROTONOSUPPORT,
-  ESOCKTNOSUPPORT, IPPROTO_UDP,
-  MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_TRUNC, O_NONBLOCK, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK,
+  AF_INET, AF_INET6, EAFNOSUPPORT, EAGAIN, EFAULT, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP, EPROTONOSUPPORT,
+  ESOCKTNOSUPPORT, IPPROTO_UDP, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_TRUNC, O_NONBLOCK, SOCK_CLOEXEC, SOCK_DGRAM,
+  SOCK_NONBLOCK,
 } from './abi.js';
 import { ipFromText, mapped } from './address.js';
 import { SOCKADDR_MAX } from './memory.js';
@@ -185,7 +185,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
       const addressLength = access.readI32(message + msghdr.namelen);
       if (addressLength < 0) throw EINVAL;
       const ranges = memory.readIovecs(
-        access.readPointer(message + msghdr.iov), access.readI32(message + msghdr.iovlen));
+        access.readPointer(message + msghdr.iov), access.readI32(message + msghdr.iovlen), EMSGSIZE);
       const total = ranges.reduce((sum, { length }) => sum + length, 0);
       const destination = address === 0 || addressLength === 0
         ? undefined
@@ -202,7 +202,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
       if (room < 0) throw EINVAL;
       if (address !== 0) memory.check(address, Math.min(room, SOCKADDR_MAX));
       const ranges = memory.readIovecs(
-        access.readPointer(message + msghdr.iov), access.readI32(message + msghdr.iovlen));
+        access.readPointer(message + msghdr.iov), access.readI32(message + msghdr.iovlen), EMSGSIZE);
       return receive(stream, ranges, flags, (datagram, truncated) => {
         if (address !== 0) {
           access.writeI32(message + msghdr.namelen,
@@ -216,7 +216,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
     /** read() and readv(), as WASI's fd_read: a positive errno, the count through a pointer. */
     readv: (/** @type {Stream} */ stream, /** @type {number} */ iov, /** @type {number} */ count,
       /** @type {number} */ result) => wasi(result, guarded(() => {
-      const ranges = memory.readIovecs(iov, count);
+      const ranges = memory.readIovecs(iov, count, EINVAL);
       // Linux returns 0 for an empty buffer without looking at the socket (net/socket.c, sock_read_iter).
       if (ranges.every(({ length }) => length === 0)) return 0;
       return receive(stream, ranges, 0);
@@ -225,14 +225,14 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
     /** write() and writev(). */
     writev: (/** @type {Stream} */ stream, /** @type {number} */ iov, /** @type {number} */ count,
       /** @type {number} */ result) => wasi(result, guarded(() => {
-      const ranges = memory.readIovecs(iov, count);
+      const ranges = memory.readIovecs(iov, count, EINVAL);
       return send(stream, ranges, ranges.reduce((sum, { length }) => sum + length, 0), 0, undefined);
     })),
 
     /** read() on standard input. */
     readStdin: (/** @type {Stream} */ stream, /** @type {number} */ iov, /** @type {number} */ count,
       /** @type {number} */ result) => wasi(result, guarded(() => {
-      const ranges = memory.readIovecs(iov, count);
+      const ranges = memory.readIovecs(iov, count, EINVAL);
       const total = ranges.reduce((sum, { length }) => sum + length, 0);
       const { stdin } = stream.node;
       return attempter.call(() => memory.scatter(stdin.read(total), ranges), {

@@ -13,11 +13,18 @@ import { UdpPort } from './udp-port.js';
 /** Linux's net.core.rmem_default, reported by SO_RCVBUF and SO_SNDBUF of a fresh socket. */
 const BUFFER_DEFAULT = 212992;
 
+/**
+ * Asked of the system for every socket, in bytes: it holds what arrives while the program computes and nothing can be
+ * read, which is not bounded by SO_RCVBUF here; and SO_RCVBUF may be set after the browser has opened the socket.
+ */
+const SYSTEM_RECEIVE_BUFFER = 1 << 20;
+
 /** 65,535 bytes of IP packet or payload, less the headers counted in it: RFC 791, RFC 8200, RFC 768. */
 const LENGTH_MAX_4 = 65507;
 const LENGTH_MAX_6 = 65527;
 
 /** @typedef {import('./address.js').Endpoint} Endpoint */
+/** @typedef {import('./address.js').Ip} Ip */
 
 export class UdpSocket {
   /**
@@ -42,6 +49,9 @@ export class UdpSocket {
     this.state = 'unbound';
     /** Bound by the first send or by connect, not by the program. */
     this.implicit = false;
+    /** The address the program bound to, kept when a port it did not name is given back. @type {Ip | undefined} */
+    this.boundIp = undefined;
+    this.namedPort = false;
     /** @type {UdpPort | undefined} */
     this.port = undefined;
     /** Why the last bind failed, until someone has been told. */
@@ -80,6 +90,8 @@ export class UdpSocket {
     if (this.state !== 'unbound') throw EINVAL;
     this.state = 'opening';
     this.implicit = implicit;
+    this.namedPort = local.port !== 0;
+    if (!implicit) this.boundIp = local.ip;
     this.bindError = 0;
     const port = this.port = new UdpPort({
       UDPSocket: this.UDPSocket,
@@ -88,7 +100,7 @@ export class UdpSocket {
       // Elsewhere than on :: there is nothing to restrict, and the browser refuses the option.
       ipv6Only: this.v6Only && local.ip.text === '::',
       stripes: this.stripes,
-      receiveBufferSize: this.askedReceiveBuffer,
+      receiveBufferSize: Math.max(this.askedReceiveBuffer ?? 0, SYSTEM_RECEIVE_BUFFER),
       sendBufferSize: this.askedSendBuffer,
       onDatagram: (message) => this.deliver(message),
       onDrain: () => {
@@ -109,6 +121,7 @@ export class UdpSocket {
         this.state = 'unbound';
         this.port = undefined;
         this.bindError = errno;
+        if (!implicit) this.boundIp = undefined;
         // Nobody asked for this bind: whoever calls next is told, as with any asynchronous error of Linux.
         if (implicit) this.error = errno;
         this.queue.notifyListeners(POLLERR | READABLE | WRITABLE);
@@ -130,7 +143,7 @@ export class UdpSocket {
   }
 
   bindImplicitly() {
-    if (this.state === 'unbound') this.beginBind({ ip: this.wildcard(), port: 0 }, true);
+    if (this.state === 'unbound') this.beginBind({ ip: this.boundIp ?? this.wildcard(), port: 0 }, true);
   }
 
   /**
@@ -143,11 +156,11 @@ export class UdpSocket {
     this.bindImplicitly();
   }
 
-  /** connect() to AF_UNSPEC: no peer any more; a port that connect or a send chose is given back. */
+  /** connect() to AF_UNSPEC: no peer any more. A port that the program did not name is given back. */
   disconnect() {
     if (this.state === 'closed') throw EBADF;
     this.peer = undefined;
-    if (this.implicit && this.port) {
+    if (!this.namedPort && this.port) {
       this.port.close();
       this.port = undefined;
       this.state = 'unbound';
@@ -214,7 +227,7 @@ export class UdpSocket {
   localEndpoint() {
     if (this.state === 'closed') throw EBADF;
     if (this.state === 'opening') throw EAGAIN;
-    if (!this.port) return { ip: this.wildcard(), port: 0 };
+    if (!this.port) return { ip: this.boundIp ?? this.wildcard(), port: 0 };
     const ip = ipFromText(this.port.localAddress) ?? this.wildcard();
     return { ip: this.peer && isWildcard(ip) ? this.sourceTowards(this.peer.ip) : ip, port: this.port.localPort };
   }
@@ -296,7 +309,7 @@ export class UdpSocket {
 
   /**
    * The address to write for a destination; Linux takes the wildcard for this host.
-   * @param {import('./address.js').Ip} ip
+   * @param {Ip} ip
    */
   reachable(ip) {
     if (isWildcard(ip)) return literal(ip.family === 6 ? '::1' : '127.0.0.1');
@@ -307,7 +320,7 @@ export class UdpSocket {
 
   /**
    * Linux chooses the source address when a socket is connected. Only for loopback is the choice known here.
-   * @param {import('./address.js').Ip} peer
+   * @param {Ip} peer
    */
   sourceTowards(peer) {
     if (!isLoopback(peer)) return this.wildcard();
@@ -316,7 +329,7 @@ export class UdpSocket {
   }
 }
 
-/** @param {UDPMessage} message @param {import('./address.js').Ip} ip */
+/** @param {UDPMessage} message @param {Ip} ip */
 function isFrom(message, ip) {
   if (message.remoteAddress === ip.text) return true;
   const from = ipFromText(message.remoteAddress);
@@ -325,5 +338,5 @@ function isFrom(message, ip) {
 
 /** @param {string} text */
 function literal(text) {
-  return /** @type {import('./address.js').Ip} */ (ipFromText(text));
+  return /** @type {Ip} */ (ipFromText(text));
 }

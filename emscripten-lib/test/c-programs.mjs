@@ -1,0 +1,124 @@
+// Compiles and runs the C programs of test/c: natively with cc, for WebAssembly with the toolchain of docker/build.sh (or
+// $EMCC where a local one is wanted). All programs are compiled in one call and kept under target/ by content hash. It
+// knows how to run a program on each runtime, and nothing of what the programs print.
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const here = dirname(fileURLToPath(import.meta.url));
+export const repository = dirname(dirname(here));
+const library = dirname(here);
+
+/** Optimised, because the optimiser is one more thing that can break the library; with assertions, for its messages. */
+const EMCC_FLAGS = ['-O2', '-sASSERTIONS', '-sJSPI', '-sEXIT_RUNTIME', '-Wno-experimental',
+  '--js-library', join(library, 'libdirectsockets.js')];
+
+/** A program that runs longer than this hangs. */
+const TIME_LIMIT_MS = 120_000;
+
+/** @typedef {'linux' | 'node' | 'chromium'} Runtime */
+
+/** @param {string} directory @returns {string[]} every file below it */
+function filesBelow(directory) {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+/** @param {string[]} files @param {string[]} more */
+function hashOf(files, more) {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(`${file}\0`).update(readFileSync(file));
+  return hash.update(more.join('\0')).digest('hex').slice(0, 16);
+}
+
+/** Names of the programs in test/c. */
+export function programNames() {
+  return readdirSync(join(here, 'c')).filter((name) => name.endsWith('.c')).map((name) => basename(name, '.c')).sort();
+}
+
+/**
+ * Compiles every program that is not compiled yet.
+ * @param {'native' | 'wasm'} target
+ * @returns {Promise<string>} the directory the programs are in
+ */
+export async function buildPrograms(target) {
+  const sources = filesBelow(join(here, 'c'));
+  const inputs = target === 'native'
+    ? sources
+    : [...sources, join(library, 'libdirectsockets.js'), ...filesBelow(join(library, 'src'))];
+  const flags = target === 'native' ? ['-O1', '-Wall', '-Wextra', '-Werror'] : EMCC_FLAGS;
+  const root = join(repository, 'target', 'conformance', target);
+  const directory = join(root, hashOf(inputs, flags));
+  if (existsSync(directory)) return directory;
+
+  const building = `${directory}.${process.pid}`;
+  mkdirSync(building, { recursive: true });
+  // The repository's package.json says "module"; what emcc makes by default is CommonJS.
+  writeFileSync(join(building, 'package.json'), '{ "type": "commonjs" }\n');
+  const compiler = target === 'native' ? process.env.CC ?? 'cc' : process.env.EMCC ?? 'emcc';
+  const commands = programNames().map((name) => [
+    compiler, ...flags, join(here, 'c', `${name}.c`), '-o', join(building, target === 'native' ? name : `${name}.js`),
+  ].map((word) => `'${word}'`).join(' '));
+  const shell = ['bash', '-c', ['set -e', ...commands].join('\n')];
+  const container = target === 'wasm' && !process.env.EMCC;
+  const [file, ...args] = container ? [join(repository, 'docker', 'build.sh'), ...shell] : shell;
+  try {
+    await run(file, args, { cwd: repository, maxBuffer: 1 << 26 });
+  } catch (error) {
+    rmSync(building, { recursive: true, force: true });
+    const { stderr } = /** @type {{ stderr?: string }} */ (error);
+    throw new Error(`compiling test/c for ${target} failed:\n${stderr ?? error}`, { cause: error });
+  }
+  for (const old of existsSync(root) ? readdirSync(root) : []) {
+    if (!old.includes('.')) rmSync(join(root, old), { recursive: true, force: true });
+  }
+  renameSync(building, directory);
+  return directory;
+}
+
+/** @returns {string} the Node with JSPI that npm installed, or the one running if it has it */
+export function nodeWithJspi() {
+  const installed = join(repository, 'node_modules', '.bin', 'node');
+  return existsSync(installed) ? installed : process.execPath;
+}
+
+const CHROMIUM_RUNNER = join(repository, 'iwa', 'run-program.mjs');
+
+/** @returns {string | undefined} why the programs cannot run in Chromium here */
+export function whyNoChromium() {
+  if (!existsSync(CHROMIUM_RUNNER)) return 'iwa/run-program.mjs does not exist';
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+  const paths = (process.env.PATH ?? '').split(':');
+  const found = process.env.CHROMIUM ?? names.find((name) => paths.some((path) => existsSync(join(path, name))));
+  return found ? undefined : `no Chromium in PATH (${names.join(', ')}), and $CHROMIUM is not set`;
+}
+
+/**
+ * @param {Runtime} runtime
+ * @param {string} name a program
+ * @returns {Promise<{ stdout: string, stderr: string, code: number }>}
+ */
+export async function runProgram(runtime, name) {
+  const directory = await buildPrograms(runtime === 'linux' ? 'native' : 'wasm');
+  const [file, ...args] = {
+    linux: [join(directory, name)],
+    node: [nodeWithJspi(), join(directory, `${name}.js`)],
+    chromium: [nodeWithJspi(), CHROMIUM_RUNNER, join(directory, `${name}.js`)],
+  }[runtime];
+  try {
+    const { stdout, stderr } = await run(file, args, { cwd: repository, timeout: TIME_LIMIT_MS, maxBuffer: 1 << 26 });
+    return { stdout, stderr, code: 0 };
+  } catch (error) {
+    const { stdout = '', stderr = '', code = -1, killed } = /** @type {any} */ (error);
+    // Node prints the line of an exception, and optimised code is one line.
+    const lines = stderr.split('\n').map((/** @type {string} */ line) => line.slice(0, 200).trimEnd()).filter(Boolean);
+    if (killed) lines.push(`${name} was ended after ${TIME_LIMIT_MS / 1000} s`);
+    return { stdout, stderr: lines.join('\n'), code: typeof code === 'number' ? code : -1 };
+  }
+}
