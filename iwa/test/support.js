@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { buildApp } from '../build.mjs';
 import { findChromium } from '../chromium.mjs';
@@ -20,6 +21,15 @@ export const withoutChromium = (() => {
     return /** @type {Error} */ (error).message;
   }
 })();
+
+/** Launchers of a test that failed before they had ended. @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set();
+test.after(async () => {
+  for (const child of running) {
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.once('close', resolve));
+  }
+});
 
 /** A fresh directory, removed by the returned function. */
 export function temporaryDirectory() {
@@ -72,6 +82,8 @@ export function startLauncher(script, args, env = {}) {
   createInterface({ input: child.stderr }).on('line', (line) => stderr.push(line));
   /** @type {Promise<number | null>} */
   const exited = new Promise((resolve) => child.once('close', resolve));
+  running.add(child);
+  void exited.then(() => running.delete(child));
   return {
     child,
     stdout,
