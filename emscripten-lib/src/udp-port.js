@@ -89,6 +89,7 @@ export class UdpPort {
 
   async openFirst() {
     try {
+      if (this.sharing && this.localPort !== 0) await this.expectFree();
       return await this.openStripe();
     } catch (error) {
       if (!this.sharing || isPortTaken(error)) throw await this.bindErrno(error);
@@ -104,6 +105,21 @@ export class UdpPort {
         'manifest of the Isolated Web App.');
       return stripe;
     }
+  }
+
+  /**
+   * Fails where the port is taken. A socket that shares its address is also bound beside those of another program, and
+   * the two would then get parts of each other's datagrams: only one that does not share it tells.
+   */
+  async expectFree() {
+    const { UDPSocket, ipv6Only } = this.options;
+    /** @type {UDPSocketOptions} */
+    const options = { localAddress: this.localAddress, localPort: this.localPort };
+    if (ipv6Only) options.ipv6Only = true;
+    const socket = new UDPSocket(options);
+    socket.closed.catch(() => {});
+    await socket.opened;
+    await socket.close();
   }
 
   /** @returns {Promise<Stripe>} */
