@@ -2,7 +2,8 @@
 // Runs the WebAssembly server on Node: node server/node.mjs [server arguments], as the native binary is run.
 // It passes arguments, files, standard streams and the exit code; what the server does is the server's.
 
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const module = new URL('../target/dist/socket-iwa-server.js', import.meta.url);
@@ -41,10 +42,9 @@ function standardInput(read) {
     open = false;
   };
   if (read) {
-    // Not process.stdin: that one makes a descriptor it shares with others non-blocking.
-    const input = createReadStream('', { fd: 0, autoClose: false });
-    input.on('data', (chunk) => { if (open) controller.enqueue(new Uint8Array(Buffer.from(chunk))); });
-    input.on('end', end).on('error', end);
+    // Not a file stream on descriptor 0: its read would hold a thread that process.exit() waits for.
+    process.stdin.on('data', (chunk) => { if (open) controller.enqueue(new Uint8Array(Buffer.from(chunk))); });
+    process.stdin.on('end', end).on('error', end);
   }
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, end);
   return stream;
@@ -53,7 +53,7 @@ function standardInput(read) {
 const args = process.argv.slice(2);
 
 /**
- * Puts a file of this machine where the program finds it under the same name.
+ * Puts a file of this machine where the program finds it under the same name, which its messages then show.
  *
  * @param {any} program
  * @param {string} option
@@ -62,12 +62,14 @@ function passFile(program, option) {
   const place = args.findIndex((arg) => arg === option || arg.startsWith(`${option}=`));
   if (place < 0) return;
   const inline = args[place] !== option;
-  const path = inline ? args[place].slice(option.length + 1) : args[place + 1];
-  if (path === undefined) return;
+  const file = inline ? args[place].slice(option.length + 1) : args[place + 1];
+  if (file === undefined) return;
   // A file that can't be read is left out: the program then says so itself, in its own words.
   try {
-    const inside = `/${option.slice(2)}.pem`;
-    program.FS.writeFile(inside, readFileSync(path));
+    const inside = path.resolve(file);
+    const content = readFileSync(inside);
+    program.FS.mkdirTree(path.dirname(inside));
+    program.FS.writeFile(inside, content);
     args[inline ? place : place + 1] = inline ? `${option}=${inside}` : inside;
   } catch {
     return;
