@@ -148,7 +148,7 @@ fn container_missing() -> Result<Option<Missing>> {
     if outcome.status.success() {
         return Ok(None);
     }
-    if env::var_os("SOCKET_IWA_ENGINE").is_some() {
+    if env::var_os("SOCKET_IWA_ENGINE").is_some_and(|engine| !engine.is_empty()) {
         return Err(Error::unusable(outcome.all()));
     }
     Ok(Some(Missing {

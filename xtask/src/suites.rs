@@ -86,7 +86,7 @@ impl Suite {
                 check("tsc", npm_run("types")),
                 node_test("unit tests", &["emscripten-lib/test/unit", "iwa/test/unit"])?,
             ],
-            Self::Conformance => vec![node_test("conformance", &["emscripten-lib/test/conformance"])?],
+            Self::Conformance => vec![node_test("conformance", &["emscripten-lib/test/conformance.test.js"])?],
             Self::Native => vec![node_test("native server", &["xtask/tests/native.test.js"])?],
             Self::Node => vec![node_test("server on Node", &["xtask/tests/node.test.js"])?],
             Self::Chromium => vec![
@@ -124,8 +124,8 @@ fn npm_run(script: &str) -> Command {
     command
 }
 
-/// `node --test` on the given files and what looks like a test below the given directories. One file at a time: browsers
-/// and servers of several at once would get in each other's way.
+/// `node --test` on the given files and directories. One file at a time: browsers and servers of several at once would
+/// get in each other's way.
 fn node_test(name: &'static str, paths: &[&str]) -> Result<Step> {
     let mut files = Vec::new();
     for path in paths {
@@ -145,13 +145,17 @@ fn node_test(name: &'static str, paths: &[&str]) -> Result<Step> {
     Ok(Step { name, command, count: Some(counts::of_node_test) })
 }
 
+/// A file, or the tests directly in a directory: those below it belong to other suites.
 fn collect_tests(path: &Path, files: &mut Vec<PathBuf>) {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    if let Ok(entries) = path.read_dir() {
-        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-        paths.sort();
-        paths.iter().for_each(|path| collect_tests(path, files));
-    } else if path.is_file() && (name.ends_with(".test.js") || name.ends_with(".test.mjs")) {
-        files.push(path.to_path_buf());
-    }
+    let Ok(entries) = path.read_dir() else {
+        files.extend(path.is_file().then(|| path.to_path_buf()));
+        return;
+    };
+    let is_test = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.ends_with(".test.js") || name.ends_with(".test.mjs")
+    };
+    let mut found: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(is_test).collect();
+    found.sort();
+    files.extend(found);
 }

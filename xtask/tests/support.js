@@ -73,7 +73,12 @@ export class Serving {
     const port = args.includes('--port') ? [] : ['--port', '0'];
     const all = ['serve', '--no-install', '--no-build', '--json', '--runtime', runtime, ...port, ...args];
     this.child = spawn(xtask, all, { cwd: repo, stdio: ['pipe', 'pipe', 'pipe'] });
-    this.ended = once(this.child, 'close').then(([code, signal]) => ({ code, signal }));
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), LIMIT);
+    /** Resolves with how it ended, which it does in any case. */
+    this.ended = once(this.child, 'close').then(([code, signal]) => {
+      clearTimeout(timer);
+      return { code, signal };
+    });
     createInterface(this.child.stdout).on('line', (line) => this.#add(this.output, line));
     createInterface(this.child.stderr).on('line', (line) => this.#add(this.log, line));
     this.child.on('close', () => this.#tell());
