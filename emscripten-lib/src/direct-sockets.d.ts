@@ -54,6 +54,8 @@ interface UDPSocketOpenInfo {
 
 declare class UDPSocket {
   constructor(options: UDPSocketOptions);
+  /** Not the browser's: true where a message may have no bytes. Chromium 156 answers one by erroring `writable`. */
+  static readonly takesEmptyDatagrams?: boolean;
   readonly opened: Promise<UDPSocketOpenInfo>;
   readonly closed: Promise<void>;
   close(): Promise<void>;

@@ -1,10 +1,12 @@
 // One UDP port, held by one or several of the browser's UDPSockets ("stripes"): opening, writing, reading, replacing a
 // stripe that broke, closing. It speaks Direct Sockets and nothing else: no sockaddr, no errno but of opening, no queue.
-import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EIO, ERRNO_BY_CODE } from './abi.js';
+import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EIO, EMSGSIZE, ENETUNREACH, ERRNO_BY_CODE } from './abi.js';
 import { DATAGRAM_OVERHEAD } from './datagram-queue.js';
 
 /** A stripe that cannot be reopened is tried again after 10 ms, then twice as long each time, up to this. */
 const REOPEN_DELAY_MAX = 1000;
+/** A socket that has not closed after this many ms is left behind (seen after a TypeError from a write, Chromium 156). */
+const CLOSE_LIMIT = 1000;
 /** For how long a destination whose write was rejected is refused, in ms: each rejection costs a stripe. */
 const REFUSE_MS = 1000;
 const REFUSED_DESTINATIONS = 256;
@@ -31,7 +33,7 @@ export async function drained() {
  * @property {number | undefined} sendBufferSize bytes
  * @property {(message: UDPMessage) => void} onDatagram
  * @property {() => void} onDrain outstanding bytes became fewer
- * @property {(message: UDPMessage) => void} onSendFailed this one was rejected, and is lost
+ * @property {(errno: number) => void} onSendFailed a datagram was rejected, and is lost
  * @property {(text: string) => void} say one line on the console
  * @property {(text: string) => void} explain the same in debug builds only
  */
@@ -167,6 +169,8 @@ export class UdpPort {
     if (code !== undefined) return code;
     switch (error?.name) {
       case 'NetworkError': return EADDRINUSE;
+      // "The address is not valid": not one of this machine's (Chromium 156).
+      case 'DataError': return EADDRNOTAVAIL;
       case 'TypeError': return EINVAL;
       case 'InvalidAccessError':
       case 'NotAllowedError':
@@ -235,12 +239,12 @@ export class UdpPort {
     if (this.outstanding === 0) this.settleDrain();
   }
 
-  /** @param {UDPMessage} message */
-  rejected(message) {
+  /** @param {UDPMessage} message @param {any} error */
+  rejected(message, error) {
     this.sendErrors++;
     if (this.refused.size >= REFUSED_DESTINATIONS) this.refused.clear();
     this.refused.set(message.remoteAddress, performance.now() + REFUSE_MS);
-    this.options.onSendFailed(message);
+    this.options.onSendFailed(sendErrno(error));
     this.sent(message);
   }
 
@@ -266,7 +270,7 @@ export class UdpPort {
             describe(error));
           this.options.onDrain();
         }
-        await new Promise((resolve) => setTimeout(resolve, delay));
+        await new Promise((resolve) => unreferenced(setTimeout(resolve, delay)));
       }
     }
     if (this.sharing) await broken.close();
@@ -322,7 +326,7 @@ class Stripe {
     this.onWritten = () => {
       this.port.sent(/** @type {UDPMessage} */ (this.written.shift()));
     };
-    this.onRejected = () => {
+    this.onRejected = (/** @type {unknown} */ error) => {
       const message = /** @type {UDPMessage} */ (this.written.shift());
       if (this.broken) {
         // Written after the one that broke the stream, and not at fault.
@@ -330,7 +334,7 @@ class Stripe {
         return;
       }
       if (this.writer.desiredSize === null) this.break();
-      this.port.rejected(message);
+      this.port.rejected(message, error);
     };
     this.onRead = (/** @type {Awaited<ReturnType<DatagramReader['read']>>} */ result) => {
       if (this.broken || this.port.closed) return;
@@ -366,8 +370,30 @@ class Stripe {
     await Promise.allSettled([this.reader.cancel(), this.writer.abort()]);
     this.reader.releaseLock();
     this.writer.releaseLock();
-    await Promise.allSettled([this.socket.close()]);
-    await Promise.allSettled([this.socket.closed]);
+    const closing = Promise.allSettled([this.socket.close(), this.socket.closed]);
+    await Promise.race([closing, new Promise((resolve) => unreferenced(setTimeout(resolve, CLOSE_LIMIT)))]);
+  }
+}
+
+/** @param {any} timeout in Node it must not keep the process running */
+function unreferenced(timeout) {
+  timeout.unref?.();
+}
+
+/**
+ * Chromium names the network stack's error in the text: "Stream aborted by the remote: net::ERR_ACCESS_DENIED".
+ * @param {any} error
+ * @returns {number}
+ */
+function sendErrno(error) {
+  const code = ERRNO_BY_CODE[/** @type {keyof typeof ERRNO_BY_CODE} */ (error?.code)];
+  if (code !== undefined) return code;
+  switch (/net::ERR_(\w+)/.exec(error?.message ?? '')?.[1]) {
+    case 'ACCESS_DENIED':
+    case 'NETWORK_ACCESS_DENIED': return EACCES;
+    case 'INVALID_ARGUMENT': return EINVAL;
+    case 'MSG_TOO_BIG': return EMSGSIZE;
+    default: return ENETUNREACH;
   }
 }
 

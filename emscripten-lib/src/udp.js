@@ -106,7 +106,7 @@ export class UdpSocket {
       onDrain: () => {
         if (this.writable()) this.queue.notifyListeners(WRITABLE);
       },
-      onSendFailed: () => this.sendFailed(),
+      onSendFailed: (errno) => this.sendFailed(errno),
       say: this.say,
       explain: this.explain,
     });
@@ -186,6 +186,10 @@ export class UdpSocket {
     if (to.port === 0) throw EINVAL;
     const ip = this.reachable(to.ip);
     if (length > (ip.family === 4 || isMapped(ip) ? LENGTH_MAX_4 : LENGTH_MAX_6)) throw EMSGSIZE;
+    if (length === 0 && !this.UDPSocket.takesEmptyDatagrams) {
+      this.explain('send: EOPNOTSUPP: Chrome sends no empty datagrams (it receives them): send at least one byte');
+      throw EOPNOTSUPP;
+    }
     this.throwPending();
     if (this.writeShut) throw EPIPE;
     this.bindImplicitly();
@@ -297,9 +301,9 @@ export class UdpSocket {
   }
 
   /** Only a connected socket hears of a datagram that could not be sent; an unconnected one does not in Linux either. */
-  sendFailed() {
+  sendFailed(/** @type {number} */ errno) {
     if (!this.peer) return;
-    this.error = ENETUNREACH;
+    this.error = errno;
     this.queue.notifyListeners(POLLERR | READABLE | WRITABLE);
   }
 

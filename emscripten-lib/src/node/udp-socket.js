@@ -20,6 +20,8 @@ function checkPort(value, what) {
 }
 
 export class NodeUDPSocket {
+  static takesEmptyDatagrams = true;
+
   /** @param {UDPSocketOptions} options */
   constructor(options) {
     const { localAddress, localPort, remoteAddress, remotePort, ipv6Only, multicastAllowAddressSharing } = options;
