@@ -38,7 +38,12 @@ int main(int argc, char **argv) {
   if (!strcmp(what, "trap")) __builtin_trap();
   if (!strcmp(what, "hang")) for (;;);
   if (!strcmp(what, "sleep")) { sleep(1); return 0; }
-  if (!strcmp(what, "cat")) { char b[4096]; ssize_t n; while ((n = read(0, b, sizeof b)) > 0) write(1, b, n); return n < 0; }
+  if (!strcmp(what, "cat")) {
+    char buffer[4096];
+    ssize_t n;
+    while ((n = read(0, buffer, sizeof buffer)) > 0) write(1, buffer, n);
+    return n < 0;
+  }
   if (!strcmp(what, "udp")) return echo_to_itself();
   return 0;
 }

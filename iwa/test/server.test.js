@@ -21,8 +21,7 @@ test('the server starts, answers, stops and starts again', { skip, timeout: 180_
   const app = await launchIsolatedApp({ directory: await buildApp({ out: path.join(directory, 'app') }) });
   const { page } = app;
   /** @param {string} state */
-  const reached = (state) =>
-    page.waitForFunction((s) => /** @type {HTMLElement} */ (document.querySelector('#state')).dataset.state === s, {}, state);
+  const reached = (state) => page.waitForSelector(`#state[data-state=${state}]`);
   const text = (/** @type {string} */ selector) => page.$eval(selector, (element) => element.textContent);
   try {
     await page.$eval('#port', (element) => (/** @type {HTMLInputElement} */ (element).value = '0'));
@@ -44,9 +43,9 @@ test('the server starts, answers, stops and starts again', { skip, timeout: 180_
   }
 });
 
-test('a port in use and a certificate that is none: the server’s words and exit code 2', { skip, timeout: 180_000 }, async () => {
-  const app = path.join(directory, 'app');
-  const serve = (/** @type {string[]} */ ...args) => startLauncher('serve.mjs', ['--app', app, '--json', '--', ...args]);
+test('a port in use, a certificate that is none: exit code 2 and why', { skip, timeout: 180_000 }, async () => {
+  const options = ['--app', path.join(directory, 'app'), '--json', '--'];
+  const serve = (/** @type {string[]} */ ...args) => startLauncher('serve.mjs', [...options, ...args]);
   const first = serve('--listen', '127.0.0.1:0');
   const { port } = await first.report('ready');
   const second = serve('--listen', `127.0.0.1:${port}`);

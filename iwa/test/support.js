@@ -1,4 +1,4 @@
-/** What the browser tests share: the app with the stand-in server, launchers as child processes, and what they leave. */
+/** What the browser tests share: the app with the stand-in server, launchers as processes, and what they leave. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -34,7 +34,8 @@ test.after(async () => {
 /** A fresh directory, removed by the returned function. */
 export function temporaryDirectory() {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'socket-iwa-test-'));
-  return { directory, remove: () => rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }) };
+  const options = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 };
+  return { directory, remove: () => rmSync(directory, options) };
 }
 
 /** The app with the stand-in server, in a directory of its own below `directory`. @param {string} directory */
@@ -102,7 +103,8 @@ export function startLauncher(script, args, env = {}) {
         void exited.then((code) => reject(new Error(`exit code ${code} before ${key}: ${stderr.join('\n')}`)));
       }),
     /** Chromium's main process. */
-    chromium: () => processesNaming(directory).find(({ command }) => !/ --type=| iwa\//.test(command) && /--headless/.test(command)),
+    chromium: () =>
+      processesNaming(directory).find(({ command }) => command.includes(' --headless') && !command.includes(' --type=')),
     renderers: () => processesNaming(directory).filter(({ command }) => command.includes(' --type=renderer')),
     /** Files and processes that are still there. */
     leftovers: () => [...readdirSync(directory), ...processesNaming(directory).map(({ command }) => command)],
