@@ -6,7 +6,7 @@ import test from 'node:test';
 import { launchIsolatedApp } from '../isolated-app.mjs';
 import { buildStandInApp, temporaryDirectory, withoutChromium } from './support.js';
 
-const { directory, remove } = temporaryDirectory();
+const directory = temporaryDirectory();
 /** @type {import('../isolated-app.mjs').IsolatedApp} */
 let app;
 /** @type {import('puppeteer-core').Page} */
@@ -138,10 +138,7 @@ test('the app in Chromium', suite, async (t) => {
   assert.deepEqual(pageErrors, []);
 });
 
-test.after(async () => {
-  await app?.close();
-  remove();
-});
+test.after(() => app?.close());
 
 /** @param {string} selector */
 const text = (selector) => page.$eval(selector, (element) => element.textContent.trim());

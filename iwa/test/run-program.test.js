@@ -49,8 +49,7 @@ int main(int argc, char **argv) {
 }
 `;
 
-const { directory, remove } = temporaryDirectory();
-test.after(remove);
+const directory = temporaryDirectory();
 
 /** Why the programs can't be had, or false. @returns {string | false} */
 function compile() {
@@ -138,7 +137,6 @@ test('the command line: streams, exit code, time limit', browser, async () => {
     assert.equal(await launcher.exited, code, launcher.stderr.join('\n'));
     assert.deepEqual(launcher.stdout, stdout);
     await until(() => launcher.leftovers().length === 0);
-    launcher.remove();
   }
 });
 
@@ -150,6 +148,5 @@ test('the command line: no program, no such program', async () => {
     const launcher = startLauncher('run-program.mjs', args);
     assert.equal(await launcher.exited, 2);
     assert.match(launcher.stderr.join('\n'), message);
-    launcher.remove();
   }
 });

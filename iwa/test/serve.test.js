@@ -6,8 +6,7 @@ import test from 'node:test';
 import { launchIsolatedApp } from '../isolated-app.mjs';
 import { buildStandInApp, startLauncher, temporaryDirectory, until, withoutChromium } from './support.js';
 
-const { directory, remove } = temporaryDirectory();
-test.after(remove);
+const directory = temporaryDirectory();
 const appDirectory = await buildStandInApp(directory);
 const browser = { skip: withoutChromium, timeout: 120_000 };
 
@@ -15,10 +14,7 @@ const browser = { skip: withoutChromium, timeout: 120_000 };
 const serve = (args, env) => startLauncher('serve.mjs', ['--app', appDirectory, ...args], env);
 
 /** @param {ReturnType<typeof serve>} launcher */
-async function leavesNothing(launcher) {
-  await until(() => launcher.leftovers().length === 0);
-  launcher.remove();
-}
+const leavesNothing = (launcher) => until(() => launcher.leftovers().length === 0);
 
 test('the ready line, the log, the files, a screenshot; the end of stdin stops it', browser, async () => {
   const cert = path.join(directory, 'cert.pem');

@@ -14,8 +14,7 @@ const CLIENT = path.join(REPOSITORY, 'target', 'release', 'socket-iwa-client');
 const missing = [SERVER, CLIENT].find((file) => !existsSync(file));
 const skip = withoutChromium || (missing ? `${missing} is not built (cargo xtask build)` : false);
 
-const { directory, remove } = temporaryDirectory();
-test.after(remove);
+const directory = temporaryDirectory();
 
 test('the server starts, answers, stops and starts again', { skip, timeout: 180_000 }, async () => {
   const app = await launchIsolatedApp({ directory: await buildApp({ out: path.join(directory, 'app') }) });
@@ -59,6 +58,5 @@ test('a port in use, a certificate that is none: exit code 2 and why', { skip, t
   assert.ok(third.stderr.join('\n').includes(file), 'the file is named as it was given');
   for (const launcher of [first, second, third]) {
     await until(() => launcher.leftovers().length === 0);
-    launcher.remove();
   }
 });

@@ -24,18 +24,23 @@ export const withoutChromium = (() => {
 
 /** Launchers of a test that failed before they had ended. @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
+/** What temporaryDirectory() made. @type {string[]} */
+const directories = [];
 test.after(async () => {
   for (const child of running) {
     child.kill('SIGTERM');
     await new Promise((resolve) => child.once('close', resolve));
   }
+  for (const directory of directories) {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
 });
 
-/** A fresh directory, removed by the returned function. */
+/** A fresh directory, removed after the file's tests. */
 export function temporaryDirectory() {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'socket-iwa-test-'));
-  const options = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 };
-  return { directory, remove: () => rmSync(directory, options) };
+  directories.push(directory);
+  return directory;
 }
 
 /** The app with the stand-in server, in a directory of its own below `directory`. @param {string} directory */
@@ -69,7 +74,7 @@ export async function until(condition) {
  * @param {NodeJS.ProcessEnv} [env] further environment
  */
 export function startLauncher(script, args, env = {}) {
-  const { directory, remove } = temporaryDirectory();
+  const directory = temporaryDirectory();
   const child = spawn(process.execPath, [path.join(REPOSITORY, 'iwa', script), ...args], {
     env: { ...process.env, ...env, TMPDIR: directory },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -108,6 +113,5 @@ export function startLauncher(script, args, env = {}) {
     renderers: () => processesNaming(directory).filter(({ command }) => command.includes(' --type=renderer')),
     /** Files and processes that are still there. */
     leftovers: () => [...readdirSync(directory), ...processesNaming(directory).map(({ command }) => command)],
-    remove,
   };
 }
