@@ -7,6 +7,7 @@ import { Memory } from './memory.js';
 import { stripesFrom } from './options.js';
 import { makePoll } from './poll.js';
 import { installStdin } from './stdin.js';
+import { makeSuspendable } from './suspendable.js';
 import { makeSyscalls } from './syscalls.js';
 import { chooseSleeper, makeTimers } from './timers.js';
 import { UdpSocket } from './udp.js';
@@ -85,6 +86,7 @@ export function createLibrary({
     ...syscalls,
     poll,
     probe,
+    makeSuspendable,
     /** Once, when FS is up. */
     start() {
       if (Module.stdinStream) installStdin(FS, access, Module.stdinStream);
