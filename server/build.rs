@@ -11,8 +11,6 @@ fn main() {
         "MODULARIZE=1",
         "EXPORT_ES6=1",
         "ENVIRONMENT=web,worker,node",
-        // The program ends when main returns; a worker that serves it can then be let go.
-        "EXIT_RUNTIME=1",
         // The app puts certificate files into the program's file system.
         "EXPORTED_RUNTIME_METHODS=FS",
     ] {

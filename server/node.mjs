@@ -76,6 +76,8 @@ function passFile(program, option) {
   }
 }
 
+/** The library adds `drained`: every datagram that the server sent is on its way. @type {{ drained?: () => Promise<void> }} */
+const directSockets = {};
 const { default: createModule } = await import(module.href);
 const onStdin = args.includes('--stop-on-stdin-close');
 // The signals' way to the program, so that it always stops as if asked.
@@ -83,6 +85,7 @@ if (!onStdin) args.push('--stop-on-stdin-close');
 process.exitCode = await new Promise((resolve) => {
   createModule({
     arguments: args,
+    directSockets,
     stdinStream: standardInput(onStdin),
     print: (/** @type {string} */ line) => process.stdout.write(`${line}\n`),
     printErr: (/** @type {string} */ line) => process.stderr.write(`${line}\n`),
@@ -94,5 +97,8 @@ process.exitCode = await new Promise((resolve) => {
     resolve(error?.status ?? 1);
   });
 });
+// The last datagrams are handed to the system asynchronously; one that it does not take is not worth a hang.
+const enough = new Promise((resolve) => setTimeout(resolve, 1000));
+await Promise.race([directSockets.drained?.(), enough]);
 // Sockets that are still open, and standard input, would keep the process.
 process.exit();

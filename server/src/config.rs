@@ -9,6 +9,7 @@ use quinn_proto::{EndpointConfig, MtuDiscoveryConfig, ServerConfig, TransportCon
 use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::{CipherSuite, version::TLS13};
 
+use crate::congestion::Congestion;
 use crate::{Certificate, app};
 
 /// What a server allows and prefers. Sizes are in bytes.
@@ -62,6 +63,8 @@ const SEND_WINDOW: u64 = 4 << 20;
 pub(crate) struct ServerConfigs {
     network: Arc<ServerConfig>,
     loopback: Arc<ServerConfig>,
+    /// What controls the congestion of all their connections.
+    pub(crate) congestion: Congestion,
 }
 
 impl ServerConfigs {
@@ -89,12 +92,13 @@ impl Config {
 
         let mut network = ServerConfig::with_crypto(Arc::new(crypto));
         let mut loopback = network.clone();
-        network.transport_config(Arc::new(self.transport(ETHERNET_MTU)?));
-        loopback.transport_config(Arc::new(self.transport(LOOPBACK_MTU)?));
-        Ok(ServerConfigs { network: Arc::new(network), loopback: Arc::new(loopback) })
+        let congestion = Congestion::default();
+        network.transport_config(Arc::new(self.transport(ETHERNET_MTU, &congestion)?));
+        loopback.transport_config(Arc::new(self.transport(LOOPBACK_MTU, &congestion)?));
+        Ok(ServerConfigs { network: Arc::new(network), loopback: Arc::new(loopback), congestion })
     }
 
-    fn transport(&self, mtu: u16) -> Result<TransportConfig, String> {
+    fn transport(&self, mtu: u16, congestion: &Congestion) -> Result<TransportConfig, String> {
         let idle_timeout = self
             .idle_timeout
             .try_into()
@@ -111,6 +115,7 @@ impl Config {
             .receive_window(RECEIVE_WINDOW.into())
             .send_window(SEND_WINDOW)
             .mtu_discovery_config(Some(discovery))
+            .congestion_controller_factory(Arc::new(congestion.clone()))
             .max_idle_timeout(Some(idle_timeout));
         Ok(transport)
     }

@@ -29,7 +29,8 @@ const MAX_SEGMENTS: usize = 32;
 const MAX_TRANSMIT: usize = 65_000;
 /// Transmits of one connection before the next one gets its turn.
 const TRANSMITS_A_TURN: usize = 4;
-/// How long a stopping server waits for its CONNECTION_CLOSEs to leave.
+/// How long a stopping server waits for its connections to be drained, which takes three probe timeouts: a few
+/// milliseconds on this machine, longer than anybody wants to wait for a client that is gone.
 const CLOSE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// A server bound to its socket.
@@ -157,7 +158,8 @@ impl Server {
         self.expire_timers(Instant::now());
         self.handle_events();
         self.pool.run_until_stalled();
-        self.transmit()
+        self.transmit();
+        Ok(())
     }
 
     // --- receiving ---------------------------------------------------------------------------------------------------
@@ -259,9 +261,9 @@ impl Server {
     // --- transmitting ------------------------------------------------------------------------------------------------
 
     /// Sends what the dirty connections have, in turns, until the socket is full or each has had its turn.
-    fn transmit(&mut self) -> io::Result<()> {
+    fn transmit(&mut self) {
         if !self.flush_unsent() {
-            return Ok(());
+            return;
         }
         let queue = std::mem::take(&mut *self.dirty.borrow_mut());
         let mut queue = queue.into_iter();
@@ -284,7 +286,6 @@ impl Server {
             self.settle(handle, &connection);
         }
         self.context.stats.connections.set(self.connections.len() as u64);
-        Ok(())
     }
 
     /// One connection's turn. Returns whether it has more to send.
@@ -295,9 +296,14 @@ impl Server {
             self.buffer.clear();
             let buffer = &mut self.buffer;
             let now = Instant::now();
-            let Some(transmit) = connection.with_proto(|proto| proto.poll_transmit(now, max_segments, buffer)) else {
-                return false;
-            };
+            let transmit = connection.with_proto(|proto| {
+                if proto.is_closed() {
+                    self.configs.congestion.open(|| proto.poll_transmit(now, max_segments, buffer))
+                } else {
+                    proto.poll_transmit(now, max_segments, buffer)
+                }
+            });
+            let Some(transmit) = transmit else { return false };
             self.unsent = Some(Unsent { transmit, sent: 0 });
             if !self.flush_unsent() {
                 return true;
@@ -358,18 +364,20 @@ impl Server {
 
     // --- stopping ----------------------------------------------------------------------------------------------------
 
-    /// Closes every connection and waits until that is sent.
+    /// Closes every connection, and says so again to whoever still sends, until all are drained (RFC 9000, section
+    /// 10.2): under load the one datagram with the CONNECTION_CLOSE is as easily lost as any other.
     fn close(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + CLOSE_DEADLINE;
+        tracing::info!("stopping, {} connections closed", self.connections.len());
         for Entry { connection, .. } in self.connections.values() {
             connection.close(no_error(connection.alpn().as_deref()), b"server stopping");
         }
         self.endpoint.set_server_config(None);
-        tracing::info!("stopping, {} connections closed", self.connections.len());
-        self.transmit()?;
-        while (self.unsent.is_some() || !self.dirty.borrow().is_empty()) && Instant::now() < deadline {
-            self.socket.wait(true, Some(deadline), None)?;
-            self.transmit()?;
+        self.transmit();
+        while !self.connections.is_empty() && Instant::now() < deadline {
+            let wake = self.deadline(Some(deadline));
+            let ready = self.socket.wait(self.unsent.is_some(), wake, None)?;
+            self.turn(ready.readable)?;
         }
         Ok(())
     }

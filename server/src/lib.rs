@@ -14,6 +14,7 @@
 pub mod app;
 mod certificate;
 mod config;
+mod congestion;
 mod connection;
 mod driver;
 mod stats;

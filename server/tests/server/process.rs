@@ -146,3 +146,34 @@ async fn the_counters_count() {
     assert!(stats["datagrams_received"].as_u64() > Some(1), "{stats}");
     assert_eq!(stats["send_errors"], 0);
 }
+
+#[tokio::test]
+async fn clients_in_the_middle_of_a_download_hear_that_it_stops() {
+    let mut server = Server::start(&[]);
+    let client = Client::new(server.address, server.pin).unwrap();
+    let mut connections = Vec::new();
+    for _ in 0..4 {
+        let connection = client.connect(server.address, &[b"h3"]).await.unwrap();
+        let http = Http::new(connection.clone()).await.unwrap();
+        let (started, start) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            let mut started = Some(started);
+            let each = |_: &[u8]| {
+                if let Some(started) = started.take() {
+                    started.send(()).expect("the test waits for the first bytes");
+                }
+            };
+            // It is cut off, as the connection's own end says better.
+            let _ = http.download("/bytes/1073741824", each).await;
+        });
+        start.await.unwrap();
+        connections.push(connection);
+    }
+    server.close_stdin();
+    for connection in connections {
+        match connection.closed().await {
+            quinn::ConnectionError::ApplicationClosed(close) => assert_eq!(u64::from(close.error_code), 0x100),
+            other => panic!("{other:?}"),
+        }
+    }
+}
