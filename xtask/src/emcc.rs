@@ -20,6 +20,8 @@ fn with_library(given: &[OsString]) -> Vec<OsString> {
     let mut arguments = Vec::new();
     if links(given) {
         arguments.push("-sJSPI".into());
+        // As any other program: what it has printed is flushed when main returns, and its exit status is told.
+        arguments.push("-sEXIT_RUNTIME".into());
         arguments.push("--js-library".into());
         arguments.push(repo::library().into());
         // 6.0.5 calls JSPI experimental at every link (until 6.0.8). Only when the user says nothing about it.
@@ -50,8 +52,8 @@ mod tests {
     #[test]
     fn linking_gets_the_library_and_compiling_does_not() {
         let linked = with_library(&os(&["echo.c", "-o", "echo.js"]));
-        assert_eq!(linked[..2], os(&["-sJSPI", "--js-library"]));
-        assert_eq!(linked[3..], os(&["-Wno-experimental", "echo.c", "-o", "echo.js"]));
+        assert_eq!(linked[..3], os(&["-sJSPI", "-sEXIT_RUNTIME", "--js-library"]));
+        assert_eq!(linked[4..], os(&["-Wno-experimental", "echo.c", "-o", "echo.js"]));
         assert_eq!(with_library(&os(&["-c", "echo.c"])), os(&["-c", "echo.c"]));
         assert_eq!(with_library(&os(&["--version"])), os(&["--version"]));
         assert!(!with_library(&os(&["a.c", "-Wexperimental"])).contains(&"-Wno-experimental".into()));
