@@ -14,6 +14,21 @@ const REFUSED_DESTINATIONS = 256;
 /** Ports being released, by number: a bind that follows a close at once waits for it. @type {Map<number, Promise<void>>} */
 const releasing = new Map();
 
+/**
+ * When ports were released, by number. Chromium says closed a little before the system's socket is; a port that was
+ * released less than RELEASE_LAG ms ago and is said to be in use is tried again.
+ * @type {Map<number, number>}
+ */
+const released = new Map();
+const RELEASE_LAG = 500;
+const RELEASED_PORTS = 1024;
+
+/** @param {number} port */
+function markReleased(port) {
+  if (released.size >= RELEASED_PORTS) released.clear();
+  released.set(port, performance.now());
+}
+
 /** Every port that is not yet released. @type {Set<UdpPort>} */
 const openPorts = new Set();
 
@@ -90,23 +105,41 @@ export class UdpPort {
   }
 
   async openFirst() {
-    try {
-      if (this.sharing && this.localPort !== 0) await this.expectFree();
-      return await this.openStripe();
-    } catch (error) {
-      if (!this.sharing || isPortTaken(error)) throw await this.bindErrno(error);
-      this.sharing = false;
-      let stripe;
+    let known = !this.sharing || this.localPort === 0;
+    for (let delay = 1; ; delay *= 2) {
       try {
-        stripe = await this.openStripe();
-      } catch (second) {
-        throw await this.bindErrno(second);
+        if (!known) {
+          await this.expectFree();
+          known = true;
+          markReleased(this.localPort);
+        }
+        return await this.openStripe();
+      } catch (error) {
+        const lag = performance.now() - (released.get(this.localPort) ?? -Infinity);
+        if (!isPortTaken(error) || lag > RELEASE_LAG) return this.openWithoutSharing(error);
+        await pause(delay);
       }
-      this.options.say(`DS_STRIPES=${this.options.stripes} needs address sharing, which was refused ` +
-        `(${describe(error)}): going on with one socket. Add "direct-sockets-multicast" to permissions_policy in the ` +
-        'manifest of the Isolated Web App.');
-      return stripe;
     }
+  }
+
+  /**
+   * After a failure with address sharing: one socket without, if it was the sharing that was refused.
+   * @param {any} error that failure
+   * @returns {Promise<Stripe>}
+   */
+  async openWithoutSharing(error) {
+    if (!this.sharing || isPortTaken(error)) throw await this.bindErrno(error);
+    this.sharing = false;
+    let stripe;
+    try {
+      stripe = await this.openStripe();
+    } catch (second) {
+      throw await this.bindErrno(second);
+    }
+    this.options.say(`DS_STRIPES=${this.options.stripes} needs address sharing, which was refused ` +
+      `(${describe(error)}): going on with one socket. Add "direct-sockets-multicast" to permissions_policy in the ` +
+      'manifest of the Isolated Web App.');
+    return stripe;
   }
 
   /**
@@ -270,7 +303,7 @@ export class UdpPort {
             describe(error));
           this.options.onDrain();
         }
-        await new Promise((resolve) => unreferenced(setTimeout(resolve, delay)));
+        await pause(delay);
       }
     }
     if (this.sharing) await broken.close();
@@ -304,6 +337,7 @@ export class UdpPort {
     };
     const done = release().finally(() => {
       if (releasing.get(this.localPort) === done) releasing.delete(this.localPort);
+      markReleased(this.localPort);
     });
     if (this.localPort !== 0) releasing.set(this.localPort, done);
   }
@@ -371,13 +405,16 @@ class Stripe {
     this.reader.releaseLock();
     this.writer.releaseLock();
     const closing = Promise.allSettled([this.socket.close(), this.socket.closed]);
-    await Promise.race([closing, new Promise((resolve) => unreferenced(setTimeout(resolve, CLOSE_LIMIT)))]);
+    await Promise.race([closing, pause(CLOSE_LIMIT)]);
   }
 }
 
-/** @param {any} timeout in Node it must not keep the process running */
-function unreferenced(timeout) {
-  timeout.unref?.();
+/** @param {number} ms @returns {Promise<void>} */
+function pause(ms) {
+  return new Promise((resolve) => {
+    // In Node it must not keep the process running.
+    /** @type {any} */ (setTimeout(resolve, ms)).unref?.();
+  });
 }
 
 /**
