@@ -86,6 +86,9 @@ fn prepare(suite: Suite, request: &Request<'_>) -> Result<Vec<Step>> {
     let mut needs = suite.needs().to_vec();
     needs.extend(build::needs(suite.artifacts(), request.toolchain)?);
     setup::ensure(&needs, request.install)?;
+    if needs.contains(&Need::Container) {
+        Toolchain::Container.prepare()?;
+    }
     for artifact in suite.artifacts() {
         artifact.build(request.toolchain)?;
     }

@@ -2,11 +2,15 @@
 //! commands and checks versions; what is built with them is the caller's.
 
 use std::process::Command;
+use std::time::Duration;
 
 use crate::error::{Error, IoContext, Result};
-use crate::process::output_of;
+use crate::process::{Show, describe, output_of, run};
 use crate::repo;
 use crate::report::note;
+
+/// Downloads of about a gigabyte, unpacked twice.
+const IMAGE_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Toolchain {
@@ -33,6 +37,21 @@ impl Toolchain {
                 command
             }
             Self::Local => Command::new(program),
+        }
+    }
+
+    /// Builds the container's image where it is not there yet, so that the first command in it takes no minutes.
+    pub(crate) fn prepare(self) -> Result<()> {
+        if self == Self::Local {
+            return Ok(());
+        }
+        let what = "toolchain image";
+        let mut command = Command::new(repo::path("docker/build.sh"));
+        let outcome = run(what, command.arg("--image-only"), IMAGE_LIMIT, Show::Live)?;
+        if outcome.status.success() {
+            Ok(())
+        } else {
+            Err(Error::failed(format!("{what}: {}", describe(outcome.status))))
         }
     }
 
