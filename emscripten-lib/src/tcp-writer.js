@@ -15,17 +15,16 @@
 //   larger pipe would otherwise be sent such a chunk twice.
 // - What remains is a short chunk when `room` is used up: a request now and then on a connection that has sent more than
 //   64 KiB. It could be lost only if the pipe were full to the last byte, so it is held back until that is over: until
-//   the peer has sent something since the last write (request and answer: no delay), or until the pipe had QUIET_MIN ms
-//   to drain, and longer when it drained slowly before; by then more bytes may have made it a long chunk. A peer that has
-//   stopped reading for longer, at the very byte, can still defeat that: docs/differences.md.
+//   the peer has sent something (request and answer: no delay), or the program has paused for QUIET_MIN ms, which is
+//   fifty times what the pipe needs to drain, and longer when it drained slowly before. A program that does not pause
+//   fills the buffer until there is a long chunk. This costs a wait once in 64 KiB of one-way traffic in small pieces. A
+//   peer that stopped reading long ago, at the very byte, can still defeat it: docs/differences.md.
 //
 // A `writable` that loses nothing (Node's) is written as it comes.
 
-/**
- * Mojo's default capacity of a data pipe, and the smallest in use: seen in Chromium 156. An earlier measurement had
- * 512 KiB, which is what is assumed as the largest until it is known better.
- */
+/** Mojo's default capacity of a data pipe, seen in Chromium 156. No pipe is smaller. */
 const PIPE_MIN = 64 * 1024;
+/** What is assumed as the largest until a write has shown better. */
 const PIPE_MAX = 512 * 1024;
 
 /** The longest chunk: over PIPE_MAX; 1 MiB was no faster (10 % of 400 MB/s, within the noise). */
@@ -37,9 +36,11 @@ const CHUNK_MAX = 600 * 1024;
  */
 export const WRITER_RESERVE = 2 * CHUNK_MAX;
 
-/** The least time for the pipe to drain, in ms: 64 KiB take 0.2 ms when the peer reads. */
-const QUIET_MIN = 4;
+/** The least pause after which the pipe is taken to be empty, in ms: 64 KiB take 0.2 ms when the peer reads. */
+const QUIET_MIN = 10;
 const QUIET_MAX = 1000;
+/** Bytes of a program that never pauses, and sends too little for a long chunk, are held back for so long at most; ms. */
+const HELD_MAX = 250;
 /** Until a dropped chunk is tried again, in ms; doubled each time. */
 const RETRY_MIN = 1;
 const RETRY_MAX = 32;
@@ -52,6 +53,7 @@ export class Capacity {
   constructor() {
     /** No pipe is larger than this many bytes. */
     this.atMost = PIPE_MAX;
+    this.learnt = false;
   }
 
   /**
@@ -61,8 +63,12 @@ export class Capacity {
    * @param {boolean} atOnce it went in whole
    */
   learn(bytes, chunk, atOnce) {
-    if (!atOnce) this.atMost = Math.max(Math.min(this.atMost, bytes - 1), PIPE_MIN);
-    else if (chunk > this.atMost) this.atMost = 2 * chunk;
+    if (!atOnce) {
+      this.atMost = Math.max(Math.min(this.atMost, bytes - 1), PIPE_MIN);
+      this.learnt = true;
+    } else if (chunk > this.atMost) {
+      this.atMost = 2 * chunk;
+    }
   }
 }
 
@@ -90,8 +96,13 @@ export class TcpWriter {
     this.room = PIPE_MIN;
     /** Bytes in the pipe, at most, if it was not drained; for Capacity. */
     this.inPipe = 0;
-    /** When the last write ended, and how long the last one took that did not end at once; ms. */
+    /** `room` is no longer sure, only very likely. */
+    this.presumed = false;
+    /** When the last write ended, when the last bytes came, and the oldest of `buffer`; ms. */
     this.lastWrite = -Infinity;
+    this.lastSend = -Infinity;
+    this.oldest = 0;
+    /** The pause after which the pipe is taken to be empty: as long as the last write took, ms. */
     this.quiet = QUIET_MIN;
     this.retry = RETRY_MIN;
     /** @type {import('./timers.js').Alarm | undefined} */
@@ -112,9 +123,11 @@ export class TcpWriter {
    */
   send(length, copy) {
     this.reserve(this.filled + length);
+    this.lastSend = performance.now();
+    if (this.filled === 0) this.oldest = this.lastSend;
     copy(this.buffer.subarray(this.filled, this.filled + length));
     this.filled += length;
-    if (!this.flying) this.pump();
+    if (!this.flying && (!this.alarm || this.filled > PIPE_MIN)) this.pump();
   }
 
   /** @param {number} size */
@@ -127,14 +140,14 @@ export class TcpWriter {
     this.buffer = larger;
   }
 
-  /** The peer has sent something: it very likely has what was written before. */
+  /** The peer has sent something: an answer, if the program waits for one, to what it has read. */
   heard() {
-    if (this.room > 0 || this.flying) return;
+    if (this.flying || this.filled > 0) return;
     this.presumeDrained();
-    if (this.filled > 0) this.pump();
   }
 
   presumeDrained() {
+    this.presumed = true;
     this.room = PIPE_MIN;
     this.inPipe = 0;
     this.cancelAlarm();
@@ -149,12 +162,13 @@ export class TcpWriter {
       for (const resolve of this.idleWaiters.splice(0)) resolve();
       return;
     }
-    if (capacity && this.room === 0 && this.filled <= capacity.atMost) {
-      const wait = this.lastWrite + this.quiet - performance.now();
+    if (capacity && this.isTooShort(capacity)) {
+      const quiet = Math.max(this.lastWrite, this.lastSend) + this.quiet;
+      const wait = Math.min(quiet, Math.max(this.oldest + HELD_MAX, this.lastWrite + this.quiet)) - performance.now();
       if (wait > 0) {
         this.alarm ??= this.options.timers.after(wait, () => {
           this.alarm = undefined;
-          this.pump();
+          if (!this.flying) this.pump();
         });
         return;
       }
@@ -163,6 +177,16 @@ export class TcpWriter {
     this.cancelAlarm();
     this.take();
     this.write();
+  }
+
+  /**
+   * True when the pipe may be full and a chunk of what there is could be lost without a sign. Before the pipe's capacity
+   * is known the last of the known room is kept for the chunk that shows it.
+   * @param {Capacity} capacity
+   */
+  isTooShort(capacity) {
+    if (this.room === 0) return this.filled <= capacity.atMost;
+    return !capacity.learnt && 2 * this.room < PIPE_MIN && this.filled <= PIPE_MIN;
   }
 
   /** Moves bytes from the buffer to `flying`: all of them, or so many that the rest makes a long chunk of its own. */
@@ -178,13 +202,14 @@ export class TcpWriter {
     this.buffer = next ?? (rest > 0 ? new Uint8Array(Math.max(buffer.byteLength, rest)) : EMPTY_BUFFER);
     this.buffer.set(buffer.subarray(length, filled));
     this.filled = rest;
+    this.oldest = this.lastSend;
   }
 
   write() {
     const { writer, capacity } = this.options;
     const chunk = /** @type {Uint8Array} */ (this.flying);
     const begun = performance.now();
-    const known = this.room > 0;
+    const sure = this.room > 0 && !this.presumed;
     const promise = writer.write(chunk);
     if (!capacity || chunk.byteLength < this.room) {
       this.room -= chunk.byteLength;
@@ -194,11 +219,11 @@ export class TcpWriter {
     }
     // The only place where the outcome hangs on when a promise resolves.
     settlesAtOnce(promise).then((atOnce) => {
-      if (known) capacity.learn(this.inPipe + chunk.byteLength, chunk.byteLength, atOnce);
-      else if (atOnce && !this.broken) {
-        this.writeAgain();
+      if (atOnce && !sure && chunk.byteLength > capacity.atMost) {
+        if (!this.broken) this.writeAgain();
         return;
       }
+      if (this.room > 0) capacity.learn(this.inPipe + chunk.byteLength, chunk.byteLength, atOnce);
       promise.then(() => {
         this.room = 0;
         this.retry = RETRY_MIN;
