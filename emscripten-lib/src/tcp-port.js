@@ -42,8 +42,6 @@ export class TcpPort {
     this.error = 0;
     /** The socket has made `error` its SO_ERROR. */
     this.errorNoticed = false;
-    /** Nothing more is accepted for sending: shutdown or close. */
-    this.sendingEnded = false;
     this.closed = false;
     this.reading = false;
     /** @type {TCPSocket | undefined} */
@@ -170,7 +168,6 @@ export class TcpPort {
    * @returns {Promise<void>} resolves when the stream is closed
    */
   endSending() {
-    this.sendingEnded = true;
     this.finishing ??= (async () => {
       await this.opening;
       await this.writer?.idle();
@@ -221,34 +218,32 @@ export class TcpPort {
   }
 
   /**
-   * Returns at once; accepted bytes still go out.
-   * @param {boolean} [abort] they do not, and the peer sees a reset where the platform can send one
+   * Returns at once; accepted bytes still go out. Bytes that the program did not read make the peer see a reset, where
+   * the platform can send one (Node; Chromium does when the bytes were still in the system's queue).
+   * @param {boolean} [abort] accepted bytes do not go out either
    * @returns {Promise<void>} resolves when the connection is released
    */
   close(abort = false) {
+    const unread = this.received.length > 0;
     this.closed = true;
-    this.sendingEnded = true;
     this.received.clear();
-    this.releasing ??= this.release(abort);
+    if (abort) this.writer?.discard();
+    this.releasing ??= this.release(abort || unread);
     return this.releasing;
   }
 
-  /** @param {boolean} abort */
-  async release(abort) {
+  /** @param {boolean} reset */
+  async release(reset) {
     try {
       await this.opening;
     } catch {
       return;
     }
     const { reader, rawWriter, writer, socket } = this;
-    if (abort) {
-      writer?.discard();
-      await rawWriter?.abort().catch(() => {});
-    } else {
-      await this.endSending();
-      // The browser throws away what is in its pipe once both streams are closed.
-      await this.pause(this.error === 0 ? writer?.drainTime() ?? 0 : 0);
-    }
+    await (reset ? writer?.idle() : this.endSending());
+    // The browser throws away what is in its pipe once both streams are closed.
+    await this.pause(this.error === 0 ? writer?.drainTime() ?? 0 : 0);
+    if (reset) await rawWriter?.abort().catch(() => {});
     await reader?.cancel().catch(() => {});
     // Streams first: a socket whose streams are locked cannot be closed.
     reader?.releaseLock();

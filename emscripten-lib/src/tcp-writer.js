@@ -293,7 +293,7 @@ export class TcpWriter {
    * lose them.
    */
   drainTime() {
-    if (!this.options.capacity || this.lastWrite === -Infinity) return 0;
+    if (!this.options.capacity || this.broken || this.lastWrite === -Infinity) return 0;
     return Math.max(this.lastWrite + 2 * this.quiet - performance.now(), 0);
   }
 }
