@@ -65,9 +65,12 @@ export function findChromium(explicit, env = process.env) {
   const [asked, source] = explicit ? [explicit, '--chromium'] : [env.CHROMIUM, '$CHROMIUM'];
   const found = (asked ? [asked] : COMMANDS).map(lookUp).find(Boolean);
   if (found) return found;
-  const what = asked ? `${source} is ${asked}, which is not an executable file` : `none of ${COMMANDS.join(', ')} on $PATH`;
+  const what = asked
+    ? `${source} is ${asked}, which is not an executable file`
+    : `none of ${COMMANDS.join(', ')} on $PATH`;
   throw new LaunchError(
-    `no Chromium: ${what}. Install Chromium 150 or newer (Debian: apt-get install chromium), or set $CHROMIUM to its path`,
+    `no Chromium: ${what}. Install Chromium 150 or newer (Debian: apt-get install chromium), or set $CHROMIUM to ` +
+      'its path',
     { exitCode: 2 },
   );
 }
@@ -75,9 +78,10 @@ export function findChromium(explicit, env = process.env) {
 /**
  * A DevTools transport for puppeteer over the child's file descriptors 3 and 4: JSON messages, each ended by NUL.
  * @param {import('node:child_process').ChildProcess} child
+ * @param {Promise<unknown>} exited
  * @returns {import('puppeteer-core').ConnectionTransport}
  */
-function pipeTransport(child) {
+function pipeTransport(child, exited) {
   const input = /** @type {import('node:stream').Writable} */ (child.stdio[3]);
   const output = /** @type {import('node:stream').Readable} */ (child.stdio[4]);
   /** @type {Buffer[]} */
@@ -96,8 +100,9 @@ function pipeTransport(child) {
     }
     if (chunk.length > 0) partial.push(chunk);
   });
-  output.on('close', () => transport.onclose?.());
-  // A browser that dies makes both ends fail; `exited` below tells it, once.
+  // The pipe of a browser that dies breaks before the process ends, but how it ended is the better news: what hangs on
+  // the connection hears of it after those who wait for the process.
+  void exited.then(() => setImmediate(() => transport.onclose?.()));
   output.on('error', () => {});
   input.on('error', () => {});
   return transport;
@@ -192,7 +197,7 @@ export async function startChromium({ executable, verbose = false, interruptions
     browser = await within(
       `start Chromium (${executable})`,
       startLimit,
-      puppeteer.connect({ transport: pipeTransport(child), defaultViewport: null }),
+      puppeteer.connect({ transport: pipeTransport(child, exited), defaultViewport: null }),
       [died, ...interruptions],
     );
     return { browser, exited, died, close };

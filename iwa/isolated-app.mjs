@@ -26,15 +26,16 @@ const STEP_LIMIT = 60;
  * @property {Promise<never>} lost rejects with a LaunchError when Chromium or the page is gone; for races
  * @property {(prefix: string, directory: string) => void} mount serves another directory below a prefix
  * @property {(setting: 'granted' | 'denied' | 'prompt') => Promise<void>} setPermissions
- * @property {() => Promise<void>} close ends the browser and the dev server and removes the profile; may be called again
+ * @property {() => Promise<void>} close ends the browser and the server and removes the profile; may be called again
  */
 
 /**
  * @param {{
- *   directory: string, mounts?: Record<string, string>, chromium?: string, verbose?: boolean, window?: {width: number, height: number},
- *   permissions?: 'granted' | 'denied' | 'prompt', signal?: AbortSignal, stepLimit?: number,
- * }} options `mounts` are further directories by URL prefix; `chromium` as in findChromium; an abort of `signal` ends the launch, its reason being the error; `stepLimit`
- *   in seconds
+ *   directory: string, mounts?: Record<string, string>, chromium?: string, verbose?: boolean,
+ *   window?: {width: number, height: number}, permissions?: 'granted' | 'denied' | 'prompt', signal?: AbortSignal,
+ *   stepLimit?: number,
+ * }} options `mounts` are further directories by URL prefix; `chromium` as in findChromium; an abort of `signal` ends
+ *   the launch, its reason being the error; `stepLimit` is in seconds
  * @returns {Promise<IsolatedApp>}
  * @throws {LaunchError} nothing is left behind then
  */
@@ -80,12 +81,24 @@ export async function launchIsolatedApp({
     const setPermissions = async (/** @type {string} */ setting) => {
       for (const name of PERMISSIONS) {
         const permission = { permission: { name }, setting, origin: ORIGIN };
-        await step(`set the permission ${name} (Browser.setPermission)`, devtools.send('Browser.setPermission', permission));
+        const set = devtools.send('Browser.setPermission', permission).catch((/** @type {Error} */ error) => {
+          // A version that does not know one does not ask for it either.
+          if (!/Invalid PermissionDescriptor/.test(error.message)) throw error;
+        });
+        await step(`set the permission ${name} (Browser.setPermission)`, set);
       }
     };
     await setPermissions(permissions);
+    // Puppeteer's own launchPWA takes the new tab's first target, which is not always its page yet.
+    await step('launch the app (PWA.launch)', devtools.send('PWA.launch', { manifestId: `${ORIGIN}/` }));
+    const isPage = (/** @type {import('puppeteer-core').Target} */ target) =>
+      target.type() === 'page' && target.url().startsWith(`${ORIGIN}/`);
+    /** @type {import('puppeteer-core').Target} */
+    const target = await step('find the app’s page', browser.waitForTarget(isPage, { timeout: 0 }));
     /** @type {import('puppeteer-core').Page} */
-    const page = await step('launch the app (PWA.launch)', browser.launchPWA({ manifestId: `${ORIGIN}/` }));
+    const page = await step('attach to the app’s page', target.page());
+    const isLoaded = () => location.protocol === 'isolated-app:' && document.readyState === 'complete';
+    await step('load the app’s page', page.waitForFunction(isLoaded, { timeout: 0 }));
     await step('size the window', page.setViewport(window));
 
     /** @type {Promise<never>} */

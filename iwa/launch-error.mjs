@@ -3,7 +3,7 @@
  * without a stack and exits with its code.
  */
 
-/** What went wrong outside the program: `exitCode` 2 is the caller's or the machine's to mend, 1 is a failure under way. */
+/** What went wrong outside the program: exit code 2 is the caller's or the machine's to mend, 1 a failure under way. */
 export class LaunchError extends Error {
   /**
    * @param {string} message what was tried, on what, and what to do
@@ -23,7 +23,7 @@ export class LaunchError extends Error {
  * @param {string} what the step as the error names it, e.g. "install the app from http://localhost:8080"
  * @param {number} seconds
  * @param {Promise<T>} promise
- * @param {Promise<never>[]} [interruptions] promises whose rejection ends the wait too (the browser died, the user left)
+ * @param {Promise<never>[]} [interruptions] promises whose rejection ends the wait too (the browser died, a signal)
  * @returns {Promise<T>}
  */
 export async function within(what, seconds, promise, interruptions = []) {

@@ -7,9 +7,9 @@
  *       const { code, stdout, stderr } = await run('a.js', ['argument'], { timeout: 10 });
  *     });
  *
- * Exit codes: a program linked with -sEXIT_RUNTIME reports its own, and flushes its last unfinished line. Without it the
- * code is that of main's return or of exit() called under it, if the program is a classic script; one that returns from
- * main to go on in callbacks ends by its time limit only. A trap or abort() is code 1, with its message on stderr.
+ * Exit codes: a program linked with -sEXIT_RUNTIME reports its own, and flushes its last unfinished line. Without it
+ * the code is that of main's return or of exit() called under it, if the program is a classic script; one that returns
+ * from main to go on in callbacks ends by its time limit only. A trap or abort() is code 1, its message on stderr.
  */
 import path from 'node:path';
 import { stat } from 'node:fs/promises';

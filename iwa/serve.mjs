@@ -64,7 +64,8 @@ async function listenTo(page, onEvent) {
   await page.waitForFunction(() => /** @type {any} */ (globalThis).socketIwa);
   await page.evaluate(() => {
     const { socketIwa, tellLauncher } = /** @type {any} */ (globalThis);
-    socketIwa.events.addEventListener('event', (/** @type {CustomEvent} */ event) => tellLauncher(JSON.stringify(event.detail)));
+    const tell = (/** @type {CustomEvent} */ event) => tellLauncher(JSON.stringify(event.detail));
+    socketIwa.events.addEventListener('event', tell);
   });
 }
 
@@ -83,6 +84,75 @@ function readable({ address, port, cert_sha256: hash }) {
   return `ready: https://${host}:${port} (certificate SHA-256 ${hash})`;
 }
 
+/**
+ * Turns the page's events into what the server's own process would print, and into how its run goes.
+ * @param {{json: boolean, stats: boolean}} wanted whether reports are printed as they are, and counters among them
+ * @returns {{onEvent: (event: PageEvent) => void, started: Promise<void>, ended: Promise<number>}} `ended` is the exit
+ *   code
+ */
+function reportRun({ json, stats }) {
+  let settleStart = () => {};
+  /** @type {Promise<void>} */
+  const started = new Promise((resolve) => (settleStart = resolve));
+  /** @type {(exitCode: number) => void} */
+  let settleEnd = () => {};
+  /** @type {Promise<number>} */
+  const ended = new Promise((resolve) => (settleEnd = resolve));
+  let serverSaidWhy = false;
+
+  /** @param {PageEvent} event */
+  function onEvent(event) {
+    if ('invalid' in event) {
+      process.stderr.write(`serve: error: ${event.invalid}\n`);
+      settleEnd(2);
+    } else if ('stream' in event && event.stream === 'stderr') {
+      serverSaidWhy = true;
+      process.stderr.write(`${event.line}\n`);
+    } else if ('stream' in event) {
+      const report = parseReport(event.line);
+      if (report.ready) settleStart();
+      if (!json && report.ready) process.stdout.write(`${readable(report)}\n`);
+      if (json && (stats || !report.stats)) process.stdout.write(`${event.line}\n`);
+    } else if (event.state === 'stopped') {
+      settleEnd(event.exitCode ?? 0);
+    } else if (event.failure) {
+      // A server that exits has said why on stderr; one that traps has not.
+      if (event.failure.exitCode === null || !serverSaidWhy) {
+        process.stderr.write(`serve: error: the server failed: ${event.failure.reason}\n`);
+      }
+      settleEnd(event.failure.exitCode ?? 1);
+    }
+  }
+  return { onEvent, started, ended };
+}
+
+/**
+ * One run of the server in the app, from the press of Start to its end.
+ * @param {import('./isolated-app.mjs').IsolatedApp} app
+ * @param {import('./server-args.mjs').ServerLaunch} launch
+ * @param {Promise<unknown>} stopAsked
+ * @param {string} [screenshot] file
+ * @returns {Promise<number>} exit code
+ */
+async function serve({ page, lost }, { listen, args, files, json, stats }, stopAsked, screenshot) {
+  const { onEvent, started, ended } = reportRun({ json, stats });
+  await within('reach the app’s page', READY_LIMIT, listenTo(page, onEvent), [lost]);
+  const options = { listen, args, files };
+  await page.evaluate((o) => /** @type {any} */ (globalThis).socketIwa.configure(o), options);
+  await within('press Start', READY_LIMIT, page.click('#start'), [lost]);
+  await within('start the server in the app', READY_LIMIT, Promise.race([started, ended, stopAsked]), [lost]);
+  await Promise.race([ended, stopAsked, lost]);
+
+  if (screenshot) {
+    const image = await within('take the screenshot', STOP_LIMIT, page.screenshot({ type: 'png' }), [lost]);
+    await writeFile(screenshot, image);
+  }
+  // Enabled while there is a server to stop.
+  const stop = page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector('#stop:enabled'))?.click());
+  await within('press Stop', STOP_LIMIT, stop, [lost]);
+  return within('stop the server in the app', STOP_LIMIT, ended, [lost]);
+}
+
 /** @param {AbortSignal} signal */
 async function main(signal) {
   const split = process.argv.indexOf('--');
@@ -91,20 +161,21 @@ async function main(signal) {
   if (values.help) return void process.stdout.write(USAGE);
   const size = /^(\d+)x(\d+)$/.exec(values.window);
   if (!size) throw new LaunchError(`--window is WIDTHxHEIGHT, not ${values.window}`, { exitCode: 2 });
-  const { listen, args, files, ...wanted } = await prepareServerArgs(split < 0 ? [] : process.argv.slice(split + 1));
-  const json = values.json || wanted.json;
-  const directory = path.resolve(values.app);
-  await access(path.join(directory, '.well-known', 'manifest.webmanifest')).catch((error) => {
-    throw new LaunchError(`no app in ${directory} (${error.code}); node iwa/build.mjs makes it`, { exitCode: 2 });
-  });
 
-  // Listened to from the start: a parent that dies while Chromium is starting leaves none behind.
+  // Listened to before anything is waited for: a parent that dies while Chromium is starting leaves none behind.
   const stopAsked = Promise.race([
     new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
     new Promise((resolve) => process.stdin.once('end', resolve).once('close', resolve).once('error', resolve).resume()),
   ]);
   const early = new AbortController();
   void stopAsked.then(() => early.abort('SIGTERM'));
+
+  const launch = await prepareServerArgs(split < 0 ? [] : process.argv.slice(split + 1));
+  launch.json ||= values.json ?? false;
+  const directory = path.resolve(values.app);
+  await access(path.join(directory, '.well-known', 'manifest.webmanifest')).catch((error) => {
+    throw new LaunchError(`no app in ${directory} (${error.code}); node iwa/build.mjs makes it`, { exitCode: 2 });
+  });
 
   const app = await launchIsolatedApp({
     directory,
@@ -114,62 +185,12 @@ async function main(signal) {
     signal: early.signal,
   });
   try {
-    return await serve(app);
-  } finally {
-    await app.close();
-  }
-
-  /** @param {import('./isolated-app.mjs').IsolatedApp} app */
-  async function serve({ page, lost }) {
+    const { page } = app;
     if (values.verbose) page.on('console', (message) => process.stderr.write(`page: ${message.text()}\n`));
     page.on('pageerror', (error) => process.stderr.write(`page: ${error instanceof Error ? error.stack : error}\n`));
-
-    let settleStart = () => {};
-    /** @type {Promise<void>} */
-    const started = new Promise((resolve) => (settleStart = resolve));
-    /** @type {(exitCode: number) => void} */
-    let settleEnd = () => {};
-    /** @type {Promise<number>} */
-    const ended = new Promise((resolve) => (settleEnd = resolve));
-    let serverSaidWhy = false;
-
-    await within('reach the app’s page', READY_LIMIT, listenTo(page, (event) => {
-      if ('invalid' in event) {
-        process.stderr.write(`serve: error: ${event.invalid}\n`);
-        settleEnd(2);
-      } else if ('stream' in event && event.stream === 'stderr') {
-        serverSaidWhy = true;
-        process.stderr.write(`${event.line}\n`);
-      } else if ('stream' in event) {
-        const report = parseReport(event.line);
-        if (report.ready) settleStart();
-        if (!json && report.ready) process.stdout.write(`${readable(report)}\n`);
-        if (json && (wanted.stats || !report.stats)) process.stdout.write(`${event.line}\n`);
-      } else if (event.state === 'stopped') {
-        settleEnd(event.exitCode ?? 0);
-      } else if (event.failure) {
-        // A server that exits has said why on stderr; one that traps has not.
-        if (event.failure.exitCode === null || !serverSaidWhy) {
-          process.stderr.write(`serve: error: the server failed: ${event.failure.reason}\n`);
-        }
-        settleEnd(event.failure.exitCode ?? 1);
-      }
-    }), [lost]);
-
-    await page.evaluate((options) => /** @type {any} */ (globalThis).socketIwa.configure(options), { listen, args, files });
-    await within('press Start', READY_LIMIT, page.click('#start'), [lost]);
-    const first = Promise.race([started, ended, stopAsked]);
-    await within('start the server in the app', READY_LIMIT, first, [lost]);
-    await Promise.race([ended, stopAsked, lost]);
-
-    if (values.screenshot) {
-      const image = await within('take the screenshot', STOP_LIMIT, page.screenshot({ type: 'png' }), [lost]);
-      await writeFile(values.screenshot, image);
-    }
-    // Enabled while there is a server to stop.
-    const stop = page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector('#stop:enabled'))?.click());
-    await within('press Stop', STOP_LIMIT, stop, [lost]);
-    return within('stop the server in the app', STOP_LIMIT, ended, [lost]);
+    return await serve(app, launch, stopAsked, values.screenshot);
+  } finally {
+    await app.close();
   }
 }
 

@@ -29,7 +29,7 @@ const log = new LogView($('log'), (shown, total) => {
   $('log-count').textContent = total > shown ? `last ${shown} of ${total} lines` : '';
 });
 
-// --- Automation --------------------------------------------------------------------------------------------------------
+// --- Automation ------------------------------------------------------------------------------------------------------
 
 /**
  * What a launcher adds to the server's command line and file system; a person's start has none of it.
@@ -65,7 +65,7 @@ const automation = {
 
 const tell = (/** @type {object} */ detail) => automation.events.dispatchEvent(new CustomEvent('event', { detail }));
 
-// --- Starting and stopping ---------------------------------------------------------------------------------------------
+// --- Starting and stopping -------------------------------------------------------------------------------------------
 
 /**
  * Shows what is wrong with a field beside it; the hint comes back when nothing is.
@@ -105,9 +105,15 @@ address.addEventListener('input', () => address.hasAttribute('aria-invalid') && 
 port.addEventListener('input', () => port.hasAttribute('aria-invalid') && checkPort());
 port.addEventListener('change', checkPort);
 
-// --- Showing -----------------------------------------------------------------------------------------------------------
+// --- Showing ---------------------------------------------------------------------------------------------------------
 
-const STATE_NAMES = { stopped: 'Stopped', starting: 'Starting…', running: 'Running', stopping: 'Stopping…', failed: 'Failed' };
+const STATE_NAMES = {
+  stopped: 'Stopped',
+  starting: 'Starting…',
+  running: 'Running',
+  stopping: 'Stopping…',
+  failed: 'Failed',
+};
 
 /** @param {{title: string, advice: string, reason?: string} | null} problem */
 function showProblem(problem) {
@@ -128,9 +134,10 @@ control.addEventListener('state', () => {
   showIdentity(ready);
   if (state === 'starting') clearCounts();
   if (state === 'starting' || state === 'running') void showPrompts();
-  if (ready) log.add(`INFO ready on ${ready.address}, UDP port ${ready.port}`);
+  if (state === 'running' && ready) log.add(`INFO ready on ${ready.address}, UDP port ${ready.port}`);
   if (failure && failure.exitCode === null) log.add(`ERROR ${failure.reason}`);
-  if (!busy && state !== 'failed') log.add('INFO the server has stopped');
+  if (state === 'stopped') log.add('INFO the server has stopped');
+  if (!busy) $('counts').dataset.live = 'false'; // the last ones stay to be read
   tell({ state, exitCode, failure });
 });
 control.addEventListener('stats', (event) => showCounts(/** @type {CustomEvent} */ (event).detail));

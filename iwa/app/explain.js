@@ -7,28 +7,34 @@
  * @typedef {{title: string, advice: string}} Explanation `title` says what happened, `advice` the next step
  */
 
+const BROWSERS = 'Chrome or Chromium 150 or newer';
+
 /** The first pattern that matches the reason explains it. @type {[RegExp, (listen: string) => Explanation][]} */
 const KNOWN = [
   [
     /EADDRINUSE|address (already )?in use/i,
     (listen) => ({
       title: `The address ${listen} is already in use`,
-      advice: 'Another program or another window of this app has this port. Choose another port, or 0 for any free one.',
+      advice:
+        'Another program or another window of this app has this port. Choose another port, or 0 for any free one.',
     }),
   ],
   [
-    /access to local network is blocked|not allowed to (use|access)|permission (was )?(denied|refused) by the user/i,
-    () => PERMISSION_REFUSED,
-  ],
-  [
-    /EACCES|EPERM|permission denied|access to the requested host or port is blocked/i,
-    () => PERMISSION_REFUSED,
+    // The form has refused the ports that are EACCES for their number.
+    /EACCES|EPERM|permission denied|access to local network is blocked/i,
+    () => ({
+      title: 'Chrome does not let this app use the network',
+      advice:
+        'One of Chrome’s two prompts was blocked or closed. In the app’s menu (⋮) open App info, then Settings, ' +
+        'allow “Apps on device” and “Local network”, and start again.',
+    }),
   ],
   [
     /EADDRNOTAVAIL|address not available|cannot assign requested address|address is not valid/i,
     (listen) => ({
       title: `This device does not have the address ${listen}`,
-      advice: 'Use 127.0.0.1 for this device only, 0.0.0.0 or :: for every network, or one of the device’s own addresses.',
+      advice:
+        'Use 127.0.0.1 for this device only, 0.0.0.0 or :: for every network, or one of the device’s own addresses.',
     }),
   ],
   [
@@ -54,14 +60,6 @@ const KNOWN = [
   ],
 ];
 
-/** @type {Explanation} */
-const PERMISSION_REFUSED = {
-  title: 'Chrome does not let this app use the network',
-  advice:
-    'One of Chrome’s two prompts was blocked or closed. In the app’s menu (⋮) open App info, then Settings, allow “Apps ' +
-    'on device” and “Local network”, and start again.',
-};
-
 /**
  * @param {import('./server-control.js').Failure} failure
  * @param {string} listen the address it was started with
@@ -82,10 +80,10 @@ export function explainFailure({ exitCode, reason }, listen) {
  */
 export function missingSupport(scope) {
   if (!('UDPSocket' in scope)) {
-    return 'This page has no Direct Sockets: it runs only as an installed Isolated Web App, in Chrome or Chromium 150 or newer.';
+    return `This page has no Direct Sockets: it runs only as an installed Isolated Web App, in ${BROWSERS}.`;
   }
   if (!('Suspending' in WebAssembly)) {
-    return 'This browser has no WebAssembly JavaScript Promise Integration (JSPI): Chrome or Chromium 150 or newer is needed.';
+    return `This browser has no WebAssembly JavaScript Promise Integration (JSPI): ${BROWSERS} is needed.`;
   }
   return '';
 }

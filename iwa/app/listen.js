@@ -37,7 +37,8 @@ export function portProblem(port) {
   const number = Number(port);
   if (!/^\d+$/.test(port) || number > HIGHEST_PORT) return `A port is a number from ${LOWEST_PORT} to ${HIGHEST_PORT}.`;
   if (number < LOWEST_PORT) {
-    return `Chrome refuses UDP ports below ${LOWEST_PORT} to Isolated Web Apps. Choose ${LOWEST_PORT} to ${HIGHEST_PORT}, or 0 for any free port.`;
+    const choice = `${LOWEST_PORT} to ${HIGHEST_PORT}, or 0 for any free port`;
+    return `Chrome refuses UDP ports below ${LOWEST_PORT} to Isolated Web Apps. Choose ${choice}.`;
   }
   return '';
 }

@@ -73,7 +73,7 @@ export class LogView {
     item.dataset.level = levelOf(line);
     const stamp = document.createElement('time');
     stamp.textContent = time;
-    item.append(stamp, line);
+    item.append(stamp, line.trim()); // levels may be padded
     return item;
   }
 }

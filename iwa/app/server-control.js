@@ -64,7 +64,8 @@ export class ServerControl extends EventTarget {
       if (this.#worker === worker) handler(event); // a terminated worker's last messages belong to no run
     };
     worker.addEventListener('message', current((event) => this.#receive(event.data)));
-    worker.addEventListener('error', current((event) => this.#fail(null, event.message || 'its worker could not be loaded')));
+    const unloaded = 'its worker could not be loaded'; // the one error event without a message
+    worker.addEventListener('error', current((event) => this.#fail(null, event.message || unloaded)));
     this.#enter('starting');
     worker.postMessage({ start: { args, files } });
   }

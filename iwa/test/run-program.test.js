@@ -38,14 +38,18 @@ int main(int argc, char **argv) {
   if (!strcmp(what, "trap")) __builtin_trap();
   if (!strcmp(what, "hang")) for (;;);
   if (!strcmp(what, "sleep")) { sleep(1); return 0; }
-  if (!strcmp(what, "cat")) { char b[4096]; ssize_t n; while ((n = read(0, b, sizeof b)) > 0) write(1, b, n); return n < 0; }
+  if (!strcmp(what, "cat")) {
+    char buffer[4096];
+    ssize_t n;
+    while ((n = read(0, buffer, sizeof buffer)) > 0) write(1, buffer, n);
+    return n < 0;
+  }
   if (!strcmp(what, "udp")) return echo_to_itself();
   return 0;
 }
 `;
 
-const { directory, remove } = temporaryDirectory();
-test.after(remove);
+const directory = temporaryDirectory();
 
 /** Why the programs can't be had, or false. @returns {string | false} */
 function compile() {
@@ -133,7 +137,6 @@ test('the command line: streams, exit code, time limit', browser, async () => {
     assert.equal(await launcher.exited, code, launcher.stderr.join('\n'));
     assert.deepEqual(launcher.stdout, stdout);
     await until(() => launcher.leftovers().length === 0);
-    launcher.remove();
   }
 });
 
@@ -145,6 +148,5 @@ test('the command line: no program, no such program', async () => {
     const launcher = startLauncher('run-program.mjs', args);
     assert.equal(await launcher.exited, 2);
     assert.match(launcher.stderr.join('\n'), message);
-    launcher.remove();
   }
 });

@@ -6,8 +6,7 @@ import test from 'node:test';
 import { launchIsolatedApp } from '../isolated-app.mjs';
 import { buildStandInApp, startLauncher, temporaryDirectory, until, withoutChromium } from './support.js';
 
-const { directory, remove } = temporaryDirectory();
-test.after(remove);
+const directory = temporaryDirectory();
 const appDirectory = await buildStandInApp(directory);
 const browser = { skip: withoutChromium, timeout: 120_000 };
 
@@ -15,16 +14,14 @@ const browser = { skip: withoutChromium, timeout: 120_000 };
 const serve = (args, env) => startLauncher('serve.mjs', ['--app', appDirectory, ...args], env);
 
 /** @param {ReturnType<typeof serve>} launcher */
-async function leavesNothing(launcher) {
-  await until(() => launcher.leftovers().length === 0);
-  launcher.remove();
-}
+const leavesNothing = (launcher) => until(() => launcher.leftovers().length === 0);
 
 test('the ready line, the log, the files, a screenshot; the end of stdin stops it', browser, async () => {
   const cert = path.join(directory, 'cert.pem');
   writeFileSync(cert, 'a certificate');
   const image = path.join(directory, 'page.png');
-  const launcher = serve(['--json', '--screenshot', image, '--window', '640x480', '--', '--listen', '127.0.0.1:0', '--cert', cert]);
+  const own = ['--json', '--screenshot', image, '--window', '640x480'];
+  const launcher = serve([...own, '--', '--listen', '127.0.0.1:0', '--cert', cert]);
   const ready = await launcher.report('ready');
   assert.equal(ready.address, '127.0.0.1');
   assert.ok(ready.port > 0);
@@ -41,7 +38,8 @@ test('the ready line, the log, the files, a screenshot; the end of stdin stops i
 test('a line for people without --json; SIGTERM stops it', browser, async () => {
   const launcher = serve(['--', '--listen', '[::1]:0']);
   await until(() => launcher.stdout.length > 0 || launcher.child.exitCode !== null);
-  assert.match(launcher.stdout[0], /^ready: https:\/\/\[::1\]:\d+ \(certificate SHA-256 (ab){32}\)$/, launcher.stderr.join('\n'));
+  const line = /^ready: https:\/\/\[::1\]:\d+ \(certificate SHA-256 (ab){32}\)$/;
+  assert.match(launcher.stdout[0], line, launcher.stderr.join('\n'));
   launcher.child.kill('SIGTERM');
   assert.equal(await launcher.exited, 0);
   await leavesNothing(launcher);
@@ -104,7 +102,7 @@ test('SIGTERM while Chromium is starting: nothing left', browser, async () => {
 test('no Chromium: exit code 2, and what to do', async () => {
   const launcher = serve(['--', '--listen', '127.0.0.1:0'], { CHROMIUM: '/nonexistent/chromium' });
   assert.equal(await launcher.exited, 2);
-  assert.match(launcher.stderr.join('\n'), /^serve: error: no Chromium: \$CHROMIUM is \/nonexistent\/chromium, .*Install Chromium/);
+  assert.match(launcher.stderr.join('\n'), /^serve: error: no Chromium: \$CHROMIUM is \/nonexistent.*Install Chromium/);
   await leavesNothing(launcher);
 });
 

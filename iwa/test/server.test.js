@@ -14,15 +14,13 @@ const CLIENT = path.join(REPOSITORY, 'target', 'release', 'socket-iwa-client');
 const missing = [SERVER, CLIENT].find((file) => !existsSync(file));
 const skip = withoutChromium || (missing ? `${missing} is not built (cargo xtask build)` : false);
 
-const { directory, remove } = temporaryDirectory();
-test.after(remove);
+const directory = temporaryDirectory();
 
 test('the server starts, answers, stops and starts again', { skip, timeout: 180_000 }, async () => {
   const app = await launchIsolatedApp({ directory: await buildApp({ out: path.join(directory, 'app') }) });
   const { page } = app;
   /** @param {string} state */
-  const reached = (state) =>
-    page.waitForFunction((s) => /** @type {HTMLElement} */ (document.querySelector('#state')).dataset.state === s, {}, state);
+  const reached = (state) => page.waitForSelector(`#state[data-state=${state}]`);
   const text = (/** @type {string} */ selector) => page.$eval(selector, (element) => element.textContent);
   try {
     await page.$eval('#port', (element) => (/** @type {HTMLInputElement} */ (element).value = '0'));
@@ -44,9 +42,9 @@ test('the server starts, answers, stops and starts again', { skip, timeout: 180_
   }
 });
 
-test('a port in use and a certificate that is none: the server’s words and exit code 2', { skip, timeout: 180_000 }, async () => {
-  const app = path.join(directory, 'app');
-  const serve = (/** @type {string[]} */ ...args) => startLauncher('serve.mjs', ['--app', app, '--json', '--', ...args]);
+test('a port in use, a certificate that is none: exit code 2 and why', { skip, timeout: 180_000 }, async () => {
+  const options = ['--app', path.join(directory, 'app'), '--json', '--'];
+  const serve = (/** @type {string[]} */ ...args) => startLauncher('serve.mjs', [...options, ...args]);
   const first = serve('--listen', '127.0.0.1:0');
   const { port } = await first.report('ready');
   const second = serve('--listen', `127.0.0.1:${port}`);
@@ -60,6 +58,5 @@ test('a port in use and a certificate that is none: the server’s words and exi
   assert.ok(third.stderr.join('\n').includes(file), 'the file is named as it was given');
   for (const launcher of [first, second, third]) {
     await until(() => launcher.leftovers().length === 0);
-    launcher.remove();
   }
 });

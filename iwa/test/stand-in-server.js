@@ -40,7 +40,8 @@ export default async function createModule(module) {
   };
   const print = (/** @type {object} */ report) => module.print(JSON.stringify(report));
   if (!args.includes('--silent')) {
-    print({ ready: true, address: opened.localAddress, port: opened.localPort, cert_sha256: 'ab'.repeat(32), cert_pem: '' });
+    const { localAddress: address, localPort } = opened;
+    print({ ready: true, address, port: localPort, cert_sha256: 'ab'.repeat(32), cert_pem: '' });
   }
   const timer = setInterval(() => print({ stats }), 1000 * Number(value('--stats-interval')));
 

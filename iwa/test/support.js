@@ -1,4 +1,4 @@
-/** What the browser tests share: the app with the stand-in server, launchers as child processes, and what they leave. */
+/** What the browser tests share: the app with the stand-in server, launchers as processes, and what they leave. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -24,17 +24,23 @@ export const withoutChromium = (() => {
 
 /** Launchers of a test that failed before they had ended. @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
+/** What temporaryDirectory() made. @type {string[]} */
+const directories = [];
 test.after(async () => {
   for (const child of running) {
     child.kill('SIGTERM');
     await new Promise((resolve) => child.once('close', resolve));
   }
+  for (const directory of directories) {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
 });
 
-/** A fresh directory, removed by the returned function. */
+/** A fresh directory, removed after the file's tests. */
 export function temporaryDirectory() {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'socket-iwa-test-'));
-  return { directory, remove: () => rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }) };
+  directories.push(directory);
+  return directory;
 }
 
 /** The app with the stand-in server, in a directory of its own below `directory`. @param {string} directory */
@@ -68,7 +74,7 @@ export async function until(condition) {
  * @param {NodeJS.ProcessEnv} [env] further environment
  */
 export function startLauncher(script, args, env = {}) {
-  const { directory, remove } = temporaryDirectory();
+  const directory = temporaryDirectory();
   const child = spawn(process.execPath, [path.join(REPOSITORY, 'iwa', script), ...args], {
     env: { ...process.env, ...env, TMPDIR: directory },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -102,10 +108,10 @@ export function startLauncher(script, args, env = {}) {
         void exited.then((code) => reject(new Error(`exit code ${code} before ${key}: ${stderr.join('\n')}`)));
       }),
     /** Chromium's main process. */
-    chromium: () => processesNaming(directory).find(({ command }) => !/ --type=| iwa\//.test(command) && /--headless/.test(command)),
+    chromium: () =>
+      processesNaming(directory).find(({ command }) => command.includes(' --headless') && !command.includes(' --type=')),
     renderers: () => processesNaming(directory).filter(({ command }) => command.includes(' --type=renderer')),
     /** Files and processes that are still there. */
     leftovers: () => [...readdirSync(directory), ...processesNaming(directory).map(({ command }) => command)],
-    remove,
   };
 }

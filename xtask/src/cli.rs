@@ -61,6 +61,15 @@ Examples:
 It is the toolchain's emcc, with -sJSPI and --js-library .../libdirectsockets.js when it links, in the current
 directory. Files in the directories that the arguments name are visible to it too.")]
     Emcc(Emcc),
+    /// Build a Rust program whose sockets are Direct Sockets
+    #[command(after_help = "\
+Examples, in the directory of a crate that depends on socket-iwa:
+  cargo run --manifest-path PATH/TO/socket-iwa/Cargo.toml -p xtask -- cargo -- build --release
+  cargo run --manifest-path PATH/TO/socket-iwa/Cargo.toml -p xtask -- node -- \\
+    target/wasm32-unknown-emscripten/release/NAME.js
+
+It is the toolchain's cargo with --target wasm32-unknown-emscripten and the settings of .cargo/wasm.toml.")]
+    Cargo(Cargo),
     /// Run a program with the Node that has JSPI
     #[command(after_help = "Example:\n  cargo xtask node -- echo.js 127.0.0.1 4433")]
     Node(NodeArgs),
@@ -169,6 +178,18 @@ pub(crate) struct Emcc {
     #[command(flatten)]
     pub(crate) install: Install,
     /// emcc's arguments
+    #[arg(last = true, required = true, value_name = "ARGS")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Args)]
+pub(crate) struct Cargo {
+    /// Which cargo, rustc and emcc
+    #[arg(long, value_enum, default_value_t = Toolchain::Container)]
+    pub(crate) toolchain: Toolchain,
+    #[command(flatten)]
+    pub(crate) install: Install,
+    /// cargo's arguments, its command first
     #[arg(last = true, required = true, value_name = "ARGS")]
     pub(crate) arguments: Vec<OsString>,
 }

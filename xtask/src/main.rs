@@ -18,6 +18,8 @@ mod setup;
 mod suites;
 mod testing;
 mod toolchain;
+mod user_files;
+mod wasm_cargo;
 
 use std::process::{Command, ExitCode};
 
@@ -56,6 +58,7 @@ fn dispatch(command: cli::Command) -> Result<()> {
         }),
         cli::Command::Serve(serve) => run_serve(serve),
         cli::Command::Emcc(emcc) => emcc::command(emcc.toolchain, &emcc.arguments, !emcc.install.no_install),
+        cli::Command::Cargo(cargo) => wasm_cargo::command(cargo.toolchain, &cargo.arguments, !cargo.install.no_install),
         cli::Command::Node(node) => {
             setup::ensure(&[Need::Packages], !node.install.no_install)?;
             Err(process::replace(Command::new(setup::installed_node()?).args(&node.arguments)))

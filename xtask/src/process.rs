@@ -351,14 +351,12 @@ mod tests {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut group = Group::spawn(&mut command).unwrap();
         let lines = group.stdout_lines();
-        let grandchild: i32 = next_line(&lines, MINUTE).unwrap().unwrap().parse().unwrap();
+        assert!(next_line(&lines, MINUTE).unwrap().is_some(), "the grandchild did not start");
         let error = group.wait("counting sheep", Duration::from_millis(1)).unwrap_err();
         assert!(error.to_string().starts_with("counting sheep: not done after"), "{error}");
         drop(group);
-        // The output ends when the last process of the group has ended.
+        // The output ends when the last process of the group, which has it open, has ended: well before sleep's time.
         assert_eq!(next_line(&lines, MINUTE), Ok(None));
-        let stat = std::fs::read_to_string(format!("/proc/{grandchild}/stat"));
-        assert!(stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z ")), "the grandchild still runs");
     }
 
     #[test]

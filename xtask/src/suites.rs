@@ -1,7 +1,7 @@
 //! The test suites: what each shows, needs and runs. How they are run is testing.rs's.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use clap::ValueEnum;
@@ -84,16 +84,18 @@ impl Suite {
             Self::Js => vec![
                 check("eslint", npm_run("lint")),
                 check("tsc", npm_run("types")),
-                node_test("unit tests", &["emscripten-lib/test/unit", "iwa/test/unit"])?,
+                node_test("unit tests", unit_tests())?,
             ],
-            Self::Conformance => vec![node_test("conformance", &["emscripten-lib/test/conformance.test.js"])?],
-            Self::Native => vec![node_test("native server", &["xtask/tests/native.test.js"])?],
-            Self::Node => vec![node_test("server on Node", &["xtask/tests/node.test.js"])?],
+            Self::Conformance => {
+                vec![node_test("linking", files(&LINKING))?, node_test("conformance", files(&CONFORMANCE))?]
+            }
+            Self::Native => vec![node_test("native server", files(&["xtask/tests/native.test.js"]))?],
+            Self::Node => vec![node_test("server on Node", files(&["xtask/tests/node.test.js"]))?],
             Self::Chromium => vec![
-                node_test("app and launcher", &["iwa/test"])?,
-                node_test("server in Chromium", &["xtask/tests/chromium.test.js"])?,
+                node_test("app and launcher", tests_in("iwa/test"))?,
+                node_test("server in Chromium", files(&["xtask/tests/chromium.test.js"]))?,
             ],
-            Self::Tools => vec![node_test("tools", &["xtask/tests/tools.test.js"])?],
+            Self::Tools => vec![node_test("tools", files(&["xtask/tests/tools.test.js"]))?],
         })
     }
 }
@@ -124,18 +126,37 @@ fn npm_run(script: &str) -> Command {
     command
 }
 
-/// `node --test` on the given files and directories. One file at a time: browsers and servers of several at once would
-/// get in each other's way.
-fn node_test(name: &'static str, paths: &[&str]) -> Result<Step> {
-    let mut files = Vec::new();
-    for path in paths {
-        collect_tests(&repo::path(path), &mut files);
-    }
-    if files.is_empty() {
-        return Err(Error::failed(format!("{name}: no *.test.js or *.test.mjs in {}", paths.join(", "))));
+/// Tests of emscripten-lib that need the toolchain, a browser or both; its others need Node alone.
+const LINKING: [&str; 1] = ["emscripten-lib/test/link.test.js"];
+const CONFORMANCE: [&str; 1] = ["emscripten-lib/test/conformance.test.js"];
+
+fn unit_tests() -> Vec<PathBuf> {
+    let elsewhere = [files(&LINKING), files(&CONFORMANCE)].concat();
+    let mut tests = tests_in("emscripten-lib/test");
+    tests.retain(|test| !elsewhere.contains(test));
+    [tests, tests_in("iwa/test/unit")].concat()
+}
+
+fn files(names: &[&str]) -> Vec<PathBuf> {
+    names.iter().map(|name| repo::path(name)).collect()
+}
+
+/// The tests directly in a directory: those below it are of another suite.
+fn tests_in(directory: &str) -> Vec<PathBuf> {
+    let is_test = |path: &PathBuf| path.to_str().is_some_and(|name| name.ends_with(".test.js"));
+    let entries = repo::path(directory).read_dir().into_iter().flatten().flatten();
+    let mut tests: Vec<_> = entries.map(|entry| entry.path()).filter(is_test).collect();
+    tests.sort();
+    tests
+}
+
+/// `node --test` on files, one at a time: browsers and servers of several would get in each other's way.
+fn node_test(name: &'static str, tests: Vec<PathBuf>) -> Result<Step> {
+    if tests.is_empty() {
+        return Err(Error::failed(format!("{name}: no test file was found")));
     }
     let mut command = Command::new(setup::installed_node()?);
-    command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files).current_dir(repo::root());
+    command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(tests).current_dir(repo::root());
     if let Some(chromium) = setup::chromium()? {
         command.env("CHROMIUM", chromium);
     }
@@ -143,19 +164,4 @@ fn node_test(name: &'static str, paths: &[&str]) -> Result<Step> {
         command.env("XTASK", xtask);
     }
     Ok(Step { name, command, count: Some(counts::of_node_test) })
-}
-
-/// A file, or the tests directly in a directory: those below it belong to other suites.
-fn collect_tests(path: &Path, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = path.read_dir() else {
-        files.extend(path.is_file().then(|| path.to_path_buf()));
-        return;
-    };
-    let is_test = |path: &PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.ends_with(".test.js") || name.ends_with(".test.mjs")
-    };
-    let mut found: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(is_test).collect();
-    found.sort();
-    files.extend(found);
 }

@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { Serving, check, checkArguments, client, curl, descendants, lastLine, leftOf, repo } from './support.js';
+import { Serving, check, clientArguments, client, curl, descendants, lastLine, leftOf, repo, run } from './support.js';
 
 const fixture = (/** @type {string} */ name) => path.join(repo, 'xtask/tests/fixtures', name);
 
@@ -67,6 +67,11 @@ export function testRuntime(runtime) {
       assert.equal(report.sha256, createHash('sha256').update(reproducible(1048576)).digest('hex'));
     });
 
+    test('wrong requests and misbehaving clients: every case of the native client', async () => {
+      const { code, stderr } = await run(client, clientArguments(ready, ['--max-body', '65536'], 'cases'));
+      assert.equal(code, 0, stderr);
+    });
+
     test('curl gets a page, and the right status for what is not there', async () => {
       /** @type {[string, string[]][]} */
       const cases = [
@@ -105,7 +110,7 @@ export function testRuntime(runtime) {
     });
 
     test('a client that vanishes in a download takes nothing from the next one', async () => {
-      const vanishing = spawn(client, checkArguments(ready, ['--bytes', String(2 ** 30)]), { stdio: 'ignore' });
+      const vanishing = spawn(client, clientArguments(ready, ['--bytes', String(2 ** 30)]), { stdio: 'ignore' });
       const sent = () => {
         const statistics = serving.log.filter((line) => line.startsWith('{"stats"')).map((line) => JSON.parse(line).stats);
         return statistics.at(-1)?.bytes_sent ?? 0;

@@ -141,17 +141,18 @@ export class Serving {
  * @param {string[]} args
  */
 export async function check(ready, args = []) {
-  const { stdout, stderr } = await run(client, checkArguments(ready, args));
+  const { stdout, stderr } = await run(client, clientArguments(ready, args));
   return stdout ? JSON.parse(stdout) : { ok: false, error: stderr };
 }
 
 /**
  * @param {{address: string, port: number, cert_sha256: string}} ready
  * @param {string[]} args
+ * @param {'check' | 'cases'} command of the client
  */
-export function checkArguments(ready, args = []) {
+export function clientArguments(ready, args = [], command = 'check') {
   const address = ready.address.includes(':') ? `[${ready.address}]` : ready.address;
-  return ['check', '--json', '--connect', `${address}:${ready.port}`, '--cert-sha256', ready.cert_sha256, ...args];
+  return [command, '--json', '--connect', `${address}:${ready.port}`, '--cert-sha256', ready.cert_sha256, ...args];
 }
 
 /**
@@ -176,8 +177,10 @@ export function descendants(pid) {
     const parent = parentOf(Number(name));
     if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
   }
-  const below = (/** @type {number} */ one) => (children.get(one) ?? []).flatMap((child) => [child, ...below(child)]);
-  return below(pid);
+  const found = children.get(pid) ?? [];
+  // Grows while it is gone through.
+  for (const one of found) found.push(...(children.get(one) ?? []));
+  return found;
 }
 
 /**

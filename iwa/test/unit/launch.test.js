@@ -30,13 +30,14 @@ test('Chromium: the option, then $CHROMIUM, then the known names on $PATH', () =
 });
 
 test('no Chromium: what was looked for, and what to install', () => {
-  assert.throws(() => findChromium(undefined, { PATH: '' }), launchError(/none of chromium, .*apt-get install chromium/, 2));
-  assert.throws(() => findChromium(undefined, { CHROMIUM: '/nonexistent' }), launchError(/\$CHROMIUM is \/nonexistent/, 2));
+  const find = (/** @type {NodeJS.ProcessEnv} */ env) => () => findChromium(undefined, env);
+  assert.throws(find({ PATH: '' }), launchError(/none of chromium, .*apt-get install chromium/, 2));
+  assert.throws(find({ CHROMIUM: '/nonexistent' }), launchError(/\$CHROMIUM is \/nonexistent/, 2));
   assert.throws(() => findChromium(directory, {}), launchError(/--chromium is .*not an executable file/, 2));
 });
 
 test('a step that never answers ends with its name', async () => {
-  await assert.rejects(within('install the app', 0.01, new Promise(() => {})), launchError(/^install the app: no answer/, 1));
+  await assert.rejects(within('install', 0.01, new Promise(() => {})), launchError(/^install: no answer within/, 1));
   await assert.rejects(within('launch', 1, Promise.reject(new Error('no'))), launchError(/^launch: no$/, 1));
   assert.equal(await within('launch', 1, Promise.resolve(7)), 7);
 });
@@ -45,7 +46,8 @@ test('server arguments: the address apart, files along, the rest as it is', asyn
   const cert = path.join(directory, 'cert.pem');
   writeFileSync(cert, 'PEM');
   const launch = await prepareServerArgs([
-    '--json', '--listen=[::1]:0', '--cert', cert, `--key=${cert}`, '--log', 'debug', '--stats-interval', '5', '--stop-on-stdin-close',
+    '--json', '--listen=[::1]:0', '--cert', cert, `--key=${cert}`, '--log', 'debug', '--stats-interval', '5',
+    '--stop-on-stdin-close',
   ]);
   const base64 = Buffer.from('PEM').toString('base64');
   assert.deepEqual(launch, {
@@ -58,7 +60,7 @@ test('server arguments: the address apart, files along, the rest as it is', asyn
 });
 
 test('server arguments: a file that is not there, an option without its value', async () => {
-  await assert.rejects(prepareServerArgs(['--cert', '/nonexistent.pem']), launchError(/--cert: ENOENT.*\/nonexistent\.pem/, 2));
+  await assert.rejects(prepareServerArgs(['--cert', '/none.pem']), launchError(/--cert: ENOENT.*\/none\.pem/, 2));
   await assert.rejects(prepareServerArgs(['--listen']), launchError(/--listen needs a value/, 2));
 });
 

@@ -23,7 +23,9 @@ test('a port below 1024 is refused with the name of the rule', () => {
 });
 
 test('what is no port is refused', () => {
-  for (const port of ['65536', '-1', '4433.0', '1e4', 'https', ' 1']) assert.match(portProblem(port), /number from 1024/, port);
+  for (const port of ['65536', '-1', '4433.0', '1e4', 'https', ' 1']) {
+    assert.match(portProblem(port), /number from 1024/, port);
+  }
 });
 
 test('a --listen value is read and made', () => {

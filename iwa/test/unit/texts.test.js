@@ -34,10 +34,10 @@ test('each known failure has its own advice', () => {
   const title = (/** @type {string} */ reason) => explainFailure({ exitCode: 2, reason }, '127.0.0.1:4433').title;
   assert.match(title('ERROR bind 127.0.0.1:4433: Address in use (os error 3)'), /127\.0\.0\.1:4433 is already in use/);
   assert.match(title('ERROR bind 127.0.0.1:4433: EADDRINUSE'), /already in use/);
-  assert.match(title('ERROR bind 127.0.0.1:4433: Permission denied (os error 2)'), /does not let this app use the network/);
+  assert.match(title('ERROR bind 127.0.0.1:4433: Permission denied (os error 2)'), /does not let this app/);
   assert.match(title('InvalidAccessError: Access to local network is blocked.'), /does not let this app/);
   assert.match(title('ERROR bind 8.8.8.8:4433: Address not available (os error 4)'), /does not have the address/);
-  assert.match(title('ERROR a.pem: no certificate in PEM format: the file holds none'), /certificate could not be used/);
+  assert.match(title('ERROR a.pem: no certificate in PEM format: the file holds none'), /certificate could not be/);
   assert.match(title('./socket-iwa-server.js could not be loaded: TypeError: Failed to fetch'), /could not be loaded/);
   assert.match(title('RuntimeError: unreachable'), /error of its own/);
   assert.match(title('something else'), /ended with code 2/);
