@@ -28,7 +28,7 @@
   const modules = [
     'abi.js', 'address.js', 'datagram-queue.js', 'byte-queue.js', 'timers.js', 'attempt.js', 'udp-port.js', 'udp.js',
     'tcp-writer.js', 'tcp-port.js', 'tcp-listener.js', 'tcp.js', 'options.js', 'memory.js', 'descriptors.js', 'poll.js',
-    'stdin.js', 'stream-transfer.js', 'syscalls.js', 'library.js',
+    'stdin.js', 'stream-transfer.js', 'syscalls.js', 'suspendable.js', 'library.js',
 #if ENVIRONMENT_MAY_BE_NODE
     'node/udp-socket.js', 'node/tcp-socket.js', 'node/tcp-server-socket.js',
 #endif
@@ -102,8 +102,7 @@ return createLibrary({
 });
 })()`,
 
-    // Plain functions, never async ones: a number comes back without suspending the program, only a Promise suspends it.
-    // Each has as many parameters as its C signature, unused ones included: -sMEMORY64 converts pointers by position.
+    // Each returns a number, or a Promise when it has to wait: see suspendable.js. Each has as many parameters as its C signature, unused ones included: -sMEMORY64 converts pointers by position.
     __syscall_socket: (domain, type, protocol, u1, u2, u3) => DirectSockets.socket(domain, type, protocol),
     __syscall_bind: (fd, addr, len, u1, u2, u3) => DirectSockets.bind(fd, addr, len),
     __syscall_connect: (fd, addr, len, u1, u2, u3) => DirectSockets.connect(fd, addr, len),
@@ -124,26 +123,36 @@ return createLibrary({
     __syscall_poll_nonblocking: (fds, nfds) => DirectSockets.probe(fds, nfds),
   };
 
-  for (const name of Object.keys(library)) {
-    if (!name.startsWith('__syscall_')) continue;
-    library[name + '__deps'] = ['$DirectSockets'];
-    library[name + '__async'] = name !== '__syscall_poll_nonblocking';
-  }
-
 #if SYSCALLS_REQUIRE_FILESYSTEM
   Object.assign(library, {
     fd_read__deps: ['$FS', '$DirectSockets', '$stock_fd_read'],
-    fd_read__async: true,
     fd_read: (fd, iov, iovcnt, pnum) => {
       var stream = FS.getStream(fd);
       if (stream?.node?.socket) return DirectSockets.readv(stream, iov, iovcnt, pnum);
       if (stream?.node?.stdin) return DirectSockets.readStdin(stream, iov, iovcnt, pnum);
       return stock_fd_read(fd, iov, iovcnt, pnum);
     },
+  });
+#endif
 
-    // printf() comes here: a program that has no sockets does not get the library for it.
+  for (const name of Object.keys(library)) {
+    if (!name.startsWith('__syscall_') && name !== 'fd_read') continue;
+    if (name.endsWith('__deps')) continue;
+    library[name + '__deps'] ??= ['$DirectSockets'];
+    // Not Emscripten's way of suspending, of which the stock poll() has the mark.
+    library[name + '__async'] = false;
+    const signature = LibraryManager.library[name + '__sig'];
+    library[name + '__postset'] =
+      `_${name} = DirectSockets.makeSuspendable(_${name}, '${signature}', {{{ MEMORY64 ? 'true' : 'false' }}});`;
+  }
+
+#if SYSCALLS_REQUIRE_FILESYSTEM
+  Object.assign(library, {
+    // printf() comes here: a program without sockets does not get the library for it.
     fd_write__deps: ['$FS', '$stock_fd_write'],
-    fd_write__async: true,
+    fd_write__postset: `if (typeof DirectSockets != 'undefined') {
+      _fd_write = DirectSockets.makeSuspendable(_fd_write, '${LibraryManager.library.fd_write__sig}', {{{ MEMORY64 ? 'true' : 'false' }}});
+    }`,
     fd_write: (fd, iov, iovcnt, pnum) => {
       var stream = FS.getStream(fd);
       if (stream?.node?.socket) return DirectSockets.writev(stream, iov, iovcnt, pnum);

@@ -1,6 +1,6 @@
 // The numbers of Emscripten's C ABI that the library uses: errno, socket constants, poll flags. Every other module takes
 // them from here. libdirectsockets.js compares CHECKED with Emscripten's own table at link time; the rest are not in
-// that table and are compared with the C headers by test/abi.test.js.
+// that table and are compared with the C headers by test/library.test.js.
 
 // Emscripten numbers errno as WASI does, not as Linux does.
 export const EACCES = 2;

@@ -7,6 +7,7 @@ import { Memory } from './memory.js';
 import { stripesFrom } from './options.js';
 import { makePoll } from './poll.js';
 import { installStdin } from './stdin.js';
+import { makeSuspendable } from './suspendable.js';
 import { makeSyscalls } from './syscalls.js';
 import { chooseSleeper, makeTimers } from './timers.js';
 import { TcpSocket } from './tcp.js';
@@ -24,9 +25,9 @@ import { drained } from './udp-port.js';
  * @property {boolean} debug say on the console why a call failed
  * @property {(text: string) => void} print to the console
  * @property {(address: string) => string | null} hostName the name for which getaddrinfo made up this address
- * @property {UDPSocketClass | undefined} NodeUDPSocket
- * @property {TCPSocketClass | undefined} NodeTCPSocket
- * @property {TCPServerSocketClass | undefined} NodeTCPServerSocket
+ * @property {UDPSocketClass} [NodeUDPSocket] outside Node there is none, as of the next two
+ * @property {TCPSocketClass} [NodeTCPSocket]
+ * @property {TCPServerSocketClass} [NodeTCPServerSocket]
  * @property {() => void} keepRuntime
  * @property {() => void} letRuntimeGo
  */
@@ -120,6 +121,7 @@ export function createLibrary({
     ...syscalls,
     poll,
     probe,
+    makeSuspendable,
     /** Once, when FS is up. */
     start() {
       if (Module.stdinStream) installStdin(FS, access, Module.stdinStream);

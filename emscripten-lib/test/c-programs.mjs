@@ -17,6 +17,8 @@ const library = dirname(here);
 const EMCC_FLAGS = ['-O2', '-sASSERTIONS', '-sJSPI', '-sEXIT_RUNTIME', '-Wno-experimental',
   '--js-library', join(library, 'libdirectsockets.js')];
 
+const EMCC = process.env.EMCC ?? 'emcc';
+
 /** A program that runs longer than this hangs. */
 const TIME_LIMIT_MS = 120_000;
 
@@ -43,43 +45,71 @@ export function programNames() {
 }
 
 /**
- * Compiles every program that is not compiled yet.
- * @param {'native' | 'wasm'} target
- * @returns {Promise<string>} the directory the programs are in
+ * Runs commands that make a directory under target/, unless it was made before from the same inputs.
+ * @param {string} kind subdirectory of target/conformance
+ * @param {string[]} inputs files that the result depends on
+ * @param {(directory: string) => string[][]} commands what to run, given the directory to make
+ * @param {boolean} toolchain run them in the WebAssembly toolchain
+ * @returns {Promise<string>} the directory
  */
-export async function buildPrograms(target) {
-  const sources = filesBelow(join(here, 'c'));
-  const inputs = target === 'native'
-    ? sources
-    : [...sources, join(library, 'libdirectsockets.js'), ...filesBelow(join(library, 'src'))];
-  const flags = target === 'native' ? ['-O1', '-Wall', '-Wextra', '-Werror'] : EMCC_FLAGS;
-  const root = join(repository, 'target', 'conformance', target);
-  const directory = join(root, hashOf(inputs, flags));
+async function cached(kind, inputs, commands, toolchain) {
+  const root = join(repository, 'target', 'conformance', kind);
+  const directory = join(root, hashOf(inputs, commands('').flat()));
   if (existsSync(directory)) return directory;
-
   const building = `${directory}.${process.pid}`;
   mkdirSync(building, { recursive: true });
   // The repository's package.json says "module"; what emcc makes by default is CommonJS.
   writeFileSync(join(building, 'package.json'), '{ "type": "commonjs" }\n');
-  const compiler = target === 'native' ? process.env.CC ?? 'cc' : process.env.EMCC ?? 'emcc';
-  const commands = programNames().map((name) => [
-    compiler, ...flags, join(here, 'c', `${name}.c`), '-o', join(building, target === 'native' ? name : `${name}.js`),
-  ].map((word) => `'${word}'`).join(' '));
-  const shell = ['bash', '-c', ['set -e', ...commands].join('\n')];
-  const container = target === 'wasm' && !process.env.EMCC;
-  const [file, ...args] = container ? [join(repository, 'docker', 'build.sh'), ...shell] : shell;
+  const lines = commands(building).map((words) => words.map((word) => `'${word}'`).join(' '));
+  const shell = ['bash', '-c', ['set -e', ...lines].join('\n')];
+  const [file, ...args] = toolchain && !process.env.EMCC ? [join(repository, 'docker', 'build.sh'), ...shell] : shell;
   try {
     await run(file, args, { cwd: repository, maxBuffer: 1 << 26 });
   } catch (error) {
     rmSync(building, { recursive: true, force: true });
     const { stderr } = /** @type {{ stderr?: string }} */ (error);
-    throw new Error(`compiling test/c for ${target} failed:\n${stderr ?? error}`, { cause: error });
+    throw new Error(`compiling ${kind} programs failed:\n${stderr ?? error}`, { cause: error });
   }
-  for (const old of existsSync(root) ? readdirSync(root) : []) {
+  for (const old of readdirSync(root)) {
     if (!old.includes('.')) rmSync(join(root, old), { recursive: true, force: true });
   }
   renameSync(building, directory);
   return directory;
+}
+
+/** What every program with the library in it depends on. */
+const libraryFiles = () => [join(library, 'libdirectsockets.js'), ...filesBelow(join(library, 'src'))];
+
+/**
+ * Compiles the programs of test/c.
+ * @param {'native' | 'wasm'} target
+ * @returns {Promise<string>} the directory the programs are in
+ */
+export function buildPrograms(target) {
+  const sources = filesBelow(join(here, 'c'));
+  const source = (/** @type {string} */ name) => join(here, 'c', `${name}.c`);
+  if (target === 'native') {
+    return cached(target, sources, (directory) => programNames().map((name) =>
+      [process.env.CC ?? 'cc', '-O1', '-Wall', '-Wextra', '-Werror', source(name), '-o', join(directory, name)]), false);
+  }
+  return cached(target, [...sources, ...libraryFiles()], (directory) => programNames().map((name) =>
+    [EMCC, ...EMCC_FLAGS, source(name), '-o', join(directory, `${name}.js`)]), true);
+}
+
+/**
+ * Compiles programs of test/link, each with its own flags.
+ * @param {{ source: string, output: string, flags: string[], fails?: boolean }[]} programs
+ *   one that `fails` leaves what emcc said in `output`
+ * @returns {Promise<string>} the directory the programs are in
+ */
+export function buildLinkPrograms(programs) {
+  const inputs = [...filesBelow(join(here, 'link')), ...libraryFiles()];
+  return cached('link', inputs, (directory) => programs.map(({ source, output, flags, fails }) => {
+    const out = join(directory, output);
+    const words = [EMCC, '-Wno-experimental', '--js-library', join(library, 'libdirectsockets.js'), ...flags,
+      join(here, 'link', source), '-o', fails ? `${out}.js` : out];
+    return fails ? ['bash', '-c', `! "$@" 2> "$0"`, out, ...words] : words;
+  }), true);
 }
 
 /** @returns {string} the Node with JSPI that npm installed, or the one running if it has it */
@@ -100,16 +130,36 @@ export function whyNoChromium() {
 }
 
 /**
+ * Compiles the programs of test/tcp.
+ * @returns {Promise<string>} the directory the programs are in
+ */
+export function buildTcpPrograms() {
+  const sources = filesBelow(join(here, 'tcp'));
+  return cached('tcp', [...sources, ...libraryFiles()], (directory) => sources.map((source) =>
+    [EMCC, ...EMCC_FLAGS, source, '-o', join(directory, `${basename(source, '.c')}.js`)]), true);
+}
+
+/**
  * @param {Runtime} runtime
- * @param {string} name a program
+ * @param {string} name a program of test/c
  * @returns {Promise<{ stdout: string, stderr: string, code: number }>}
  */
 export async function runProgram(runtime, name) {
-  const directory = await buildPrograms(runtime === 'linux' ? 'native' : 'wasm');
+  return runCommand(runtime, await buildPrograms(runtime === 'linux' ? 'native' : 'wasm'), name, []);
+}
+
+/**
+ * @param {Runtime} runtime
+ * @param {string} directory where the compiled program is
+ * @param {string} name
+ * @param {string[]} programArgs
+ * @returns {Promise<{ stdout: string, stderr: string, code: number }>}
+ */
+export async function runCommand(runtime, directory, name, programArgs) {
   const [file, ...args] = {
-    linux: [join(directory, name)],
-    node: [nodeWithJspi(), join(directory, `${name}.js`)],
-    chromium: [nodeWithJspi(), CHROMIUM_RUNNER, join(directory, `${name}.js`)],
+    linux: [join(directory, name), ...programArgs],
+    node: [nodeWithJspi(), join(directory, `${name}.js`), ...programArgs],
+    chromium: [nodeWithJspi(), CHROMIUM_RUNNER, '--timeout', '0', join(directory, `${name}.js`), '--', ...programArgs],
   }[runtime];
   try {
     const { stdout, stderr } = await run(file, args, { cwd: repository, timeout: TIME_LIMIT_MS, maxBuffer: 1 << 26 });

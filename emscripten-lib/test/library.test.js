@@ -1,0 +1,36 @@
+// What the whole library says where there are no Direct Sockets, and its numbers against the C headers.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { AF_INET, EOPNOTSUPP, SOCK_DGRAM, UNCHECKED } from '../src/abi.js';
+import { createLibrary } from '../src/library.js';
+
+/** As much of Emscripten's FS as making a socket takes. */
+const FS = {
+  mount: () => ({}),
+  createNode: () => ({}),
+  destroyNode() {},
+  createStream: () => ({ fd: 3 }),
+};
+
+test('without UDPSocket socket() is EOPNOTSUPP, and one console line says what to do', () => {
+  /** @type {string[]} */
+  const printed = [];
+  const library = createLibrary({
+    FS, access: /** @type {any} */ ({ bytes: () => new Uint8Array(64), msghdr: {} }), Module: {}, isNode: false, debug: true,
+    print: (text) => printed.push(text), hostName: () => null, keepRuntime() {}, letRuntimeGo() {},
+  });
+  assert.equal(library.socket(AF_INET, SOCK_DGRAM, 0), -EOPNOTSUPP);
+  assert.equal(library.socket(AF_INET, SOCK_DGRAM, 0), -EOPNOTSUPP);
+  assert.equal(printed.length, 1);
+  assert.match(printed[0], /^directsockets: socket: EOPNOTSUPP: .*Isolated Web App/);
+});
+
+test('numbers that Emscripten\'s own table lacks are those of the C headers', () => {
+  // musl's and glibc's agree on all but the time limits, which musl numbers by the size of long.
+  const checks = Object.entries(UNCHECKED).filter(([name]) => !name.endsWith('TIMEO'))
+    .map(([name, value]) => `_Static_assert(${name} == ${value}, "${name}");`);
+  const source = ['#define _GNU_SOURCE', '#include <netinet/tcp.h>', '#include <poll.h>', '#include <sys/socket.h>',
+    ...checks].join('\n');
+  execFileSync(process.env.CC ?? 'cc', ['-fsyntax-only', '-x', 'c', '-'], { input: source });
+});

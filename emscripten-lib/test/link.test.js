@@ -1,0 +1,125 @@
+// The library in stock Emscripten: optimised and not, as a script and as a module, with standard input, called from
+// JavaScript while main waits, and refused where it cannot work. The programs are in test/link.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { buildLinkPrograms, nodeWithJspi } from './c-programs.mjs';
+
+const run = promisify(execFile);
+const MODULE = ['-O2', '-sJSPI', '-sMODULARIZE', '-sEXPORT_ES6', '-sEXIT_RUNTIME'];
+
+let directory = '';
+
+before(async () => {
+  directory = await buildLinkPrograms([
+    { source: 'hello.c', output: 'hello.js', flags: ['-O2', '-sJSPI'] },
+    ...['-O0', '-O3', '-Oz'].map((level) =>
+      ({ source: 'echo.c', output: `echo${level}.js`, flags: [level, '-sJSPI'] })),
+    { source: 'echo.c', output: 'echo.mjs', flags: [...MODULE, '--closure=0', '-sALLOW_MEMORY_GROWTH'] },
+    { source: 'echo.c', output: 'verbose.js', flags: ['-sJSPI', '-sVERBOSE'] },
+    { source: 'echo.c', output: 'worker.js', flags: ['-O2', '-sJSPI', '-sENVIRONMENT=worker'] },
+    { source: 'stdin.c', output: 'stdin.mjs', flags: MODULE },
+    { source: 'tasks.c', output: 'tasks.mjs', flags: MODULE },
+    { source: 'stdio.c', output: 'stdio.js', flags: ['-O2', '-sJSPI', '-sEXIT_RUNTIME'] },
+    { source: 'echo.c', output: 'no-jspi.txt', flags: [], fails: true },
+    { source: 'echo.c', output: 'wasmfs.txt', flags: ['-sJSPI', '-sWASMFS'], fails: true },
+  ]);
+});
+
+/**
+ * Runs a program; the process ends by itself although its sockets are open.
+ * @param {string[]} args
+ * @returns {Promise<{ stdout: string, code: number }>}
+ */
+async function node(...args) {
+  try {
+    return { stdout: (await run(nodeWithJspi(), args, { cwd: directory, timeout: 60_000 })).stdout, code: 0 };
+  } catch (error) {
+    const { stdout, code } = /** @type {any} */ (error);
+    return { stdout, code };
+  }
+}
+
+/** Runs JavaScript that has the ES module `name` as createModule. @param {string} name @param {string} script */
+const withModule = (name, script) => node('--input-type=module', '--eval', `
+  import createModule from ${JSON.stringify(join(directory, name))};
+  ${script}`);
+
+for (const program of ['echo-O0.js', 'echo-O3.js', 'echo-Oz.js', 'verbose.js']) {
+  test(`${program} runs and ends with its exit code`, async () => {
+    assert.deepEqual(await node(program), { stdout: 'hello\n', code: 7 });
+  });
+}
+
+test('printing works where nothing can suspend: constructors, callbacks, the flush at exit', async () => {
+  assert.deepEqual(await node('stdio.js'), { stdout: 'constructor\ncallback ran\nno newline\n', code: 3 });
+});
+
+test('an ES module runs', async () => {
+  assert.deepEqual(await withModule('echo.mjs', 'await createModule();'), { stdout: 'hello\n', code: 7 });
+});
+
+test('a program without sockets has nothing of the library in it', async () => {
+  assert.deepEqual(await node('hello.js'), { stdout: 'hello\n', code: 0 });
+  assert.doesNotMatch(readFileSync(join(directory, 'hello.js'), 'utf8'), /DirectSockets|UDPSocket/);
+});
+
+test('a program for the browser alone has nothing of Node\'s sockets in it', () => {
+  const text = readFileSync(join(directory, 'worker.js'), 'utf8');
+  assert.match(text, /DirectSockets/);
+  assert.doesNotMatch(text, /node:dgram/);
+});
+
+test('without JSPI the link stops and names the option', () => {
+  assert.match(readFileSync(join(directory, 'no-jspi.txt'), 'utf8'), /needs JSPI: add -sJSPI/);
+});
+
+test('with WasmFS the link stops and says why', () => {
+  assert.match(readFileSync(join(directory, 'wasmfs.txt'), 'utf8'), /link without -sWASMFS/);
+});
+
+test('Module.directSockets.UDPSocket is used in the place of the platform\'s', async () => {
+  const { stdout } = await withModule('echo.mjs', `
+    let count = 0;
+    class Refusing { constructor() { count++; throw new TypeError('no'); } }
+    await createModule({ directSockets: { UDPSocket: Refusing }, printErr: console.log });
+    console.log(count, 'made');`);
+  assert.match(stdout, /bind: Invalid argument\n1 made/);
+});
+
+test('standard input from a stream: read and poll wait for it, and see its end', async () => {
+  const { stdout, code } = await withModule('stdin.mjs', `
+    const chunks = ['one\\nt', '', 'wo\\n', 'three'];
+    const stdinStream = new ReadableStream({ async pull(controller) {
+      await new Promise(setImmediate);
+      const chunk = chunks.shift();
+      if (chunk === undefined) controller.close();
+      else controller.enqueue(new TextEncoder().encode(chunk));
+    } }, { highWaterMark: 0 });
+    await createModule({ stdinStream });`);
+  assert.equal(code, 0);
+  assert.deepEqual(stdout.split('\n'),
+    ['pipe, poll now 0', 'poll said IN', 'line one', 'line two', 'line threeat the end IN HUP, read 0', '']);
+});
+
+test('a stream that is closed from the start is an end of file', async () => {
+  const { stdout } = await withModule('stdin.mjs', `
+    const stdinStream = new ReadableStream({ start: (controller) => controller.close() });
+    await createModule({ stdinStream });`);
+  assert.match(stdout, /poll said IN HUP\nat the end IN HUP, read 0\n$/);
+});
+
+test('while main waits, calls that do not wait work from any stack, and close wakes it with EBADF', async () => {
+  const { stdout, code } = await withModule('tasks.mjs', `
+    const Module = { print(line) {
+      console.log(line);
+      if (line === 'waiting') setImmediate(() => console.log('probe', Module._probe()));
+      if (line === 'waiting again') setImmediate(() => Module._close_waiting());
+    } };
+    await createModule(Module);`);
+  assert.deepEqual(stdout.split('\n'), ['waiting', 'probe 1', 'received 1', 'waiting again', '-1 EBADF', '']);
+  assert.equal(code, 0);
+});
