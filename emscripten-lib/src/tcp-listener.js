@@ -10,6 +10,11 @@ const LISTEN_BACKLOG = 4096;
 /** Ports being released, by number: a bind that follows a close at once waits for it. @type {Map<number, Promise<void>>} */
 const releasingListeners = new Map();
 
+/** @param {number} port @returns {Promise<void> | undefined} resolves when a listener that was closed has let go of it */
+export function listenerReleased(port) {
+  return releasingListeners.get(port);
+}
+
 /** @typedef {import('./tcp-port.js').Accepted} Accepted */
 
 /**
@@ -41,13 +46,11 @@ export class TcpListener {
     /** Resolves once bound; rejects with an errno. */
     this.opening = this.open();
     this.opening.catch(() => {});
-    /** Set by close(): resolves once the port is free. @type {Promise<void> | undefined} */
-    this.released = undefined;
   }
 
   async open() {
     const { TCPServerSocket, localAddress, localPort, ipv6Only } = this.options;
-    if (localPort !== 0) await releasingListeners.get(localPort);
+    if (localPort !== 0) await listenerReleased(localPort);
     try {
       /** @type {TCPServerSocketOptions} */
       const options = { backlog: LISTEN_BACKLOG };
@@ -144,7 +147,7 @@ export class TcpListener {
       this.reader?.releaseLock();
       await this.socket?.closed.catch(() => {});
     };
-    const done = this.released = release().finally(() => {
+    const done = release().finally(() => {
       if (releasingListeners.get(this.localPort) === done) releasingListeners.delete(this.localPort);
     });
     if (this.localPort !== 0) releasingListeners.set(this.localPort, done);

@@ -21,7 +21,7 @@ export async function tcpDrained() {
  * @typedef {object} TcpPortOptions
  * @property {() => TCPSocket} [create] makes the browser's socket
  * @property {Accepted} [accepted] instead of `create`
- * @property {Promise<void>} [after] not before this
+ * @property {Promise<unknown>} [after] not before this
  * @property {import('./tcp-writer.js').Capacity | undefined} capacity as TcpWriter has it
  * @property {import('./timers.js').Timers} timers
  * @property {string} what for messages: "connect 10.0.0.1:80"

@@ -47,6 +47,11 @@ const RETRY_MAX = 32;
 /** Microtasks within which a promise that resolves at once has told so: 2 were seen for a dropped chunk. */
 const HOPS = 32;
 const BUFFER_MIN = 4096;
+/** So many bytes of a connection every kernel takes at once: half of what Linux has for ten segments. */
+const KERNEL_MIN = 32 * 1024;
+/** For how long the pipe of a connection of unknown speed may take to drain: 64 KiB at 64 KiB/s; and of any; ms. */
+const DRAIN_UNKNOWN = 1000;
+const DRAIN_MAX = 30_000;
 
 /** What is known of the data pipe's capacity in this browser. */
 export class Capacity {
@@ -105,6 +110,9 @@ export class TcpWriter {
     /** The pause after which the pipe is taken to be empty: as long as the last write took, ms. */
     this.quiet = QUIET_MIN;
     this.retry = RETRY_MIN;
+    /** Bytes handed over, ever; and bytes in a ms that the pipe drained lately, 0 while unknown. */
+    this.written = 0;
+    this.rate = 0;
     /** @type {import('./timers.js').Alarm | undefined} */
     this.alarm = undefined;
     this.broken = false;
@@ -214,7 +222,7 @@ export class TcpWriter {
     if (!capacity || chunk.byteLength < this.room) {
       this.room -= chunk.byteLength;
       this.inPipe += chunk.byteLength;
-      promise.then(() => this.written(chunk), (error) => this.fail(error));
+      promise.then(() => this.finish(chunk), (error) => this.fail(error));
       return;
     }
     // The only place where the outcome hangs on when a promise resolves.
@@ -226,9 +234,15 @@ export class TcpWriter {
       if (this.room > 0) capacity.learn(this.inPipe + chunk.byteLength, chunk.byteLength, atOnce);
       promise.then(() => {
         this.room = 0;
+        this.inPipe = PIPE_MIN;
         this.retry = RETRY_MIN;
-        if (!atOnce) this.quiet = Math.min(Math.max(performance.now() - begun, QUIET_MIN), QUIET_MAX);
-        this.written(chunk);
+        if (!atOnce) {
+          const time = performance.now() - begun;
+          this.quiet = Math.min(Math.max(time, QUIET_MIN), QUIET_MAX);
+          const drained = chunk.byteLength - PIPE_MIN;
+          if (drained > 0 && time > 0) this.rate = drained / time;
+        }
+        this.finish(chunk);
       }, (error) => this.fail(error));
     });
     promise.catch(() => {});
@@ -245,9 +259,10 @@ export class TcpWriter {
   }
 
   /** @param {Uint8Array} chunk */
-  written(chunk) {
+  finish(chunk) {
     if (this.broken) return;
     this.flying = undefined;
+    this.written += chunk.byteLength;
     this.lastWrite = performance.now();
     this.spare = new Uint8Array(/** @type {ArrayBuffer} */ (chunk.buffer));
     if (this.buffer === EMPTY_BUFFER) {
@@ -289,12 +304,14 @@ export class TcpWriter {
   }
 
   /**
-   * For how long after the last write the pipe may still hold bytes, in ms: while it does, closing the connection would
-   * lose them.
+   * For how much longer the pipe may hold bytes, in ms: closing the connection before would lose them. The browser tells
+   * nobody when the pipe is empty, so this is an estimate from how fast it took the last long chunk.
    */
   drainTime() {
-    if (!this.options.capacity || this.broken || this.lastWrite === -Infinity) return 0;
-    return Math.max(this.lastWrite + 2 * this.quiet - performance.now(), 0);
+    if (!this.options.capacity || this.broken || this.inPipe === 0) return 0;
+    let time = QUIET_MIN;
+    if (this.written > KERNEL_MIN) time = this.rate > 0 ? 2 * QUIET_MIN + (4 * PIPE_MIN) / this.rate : DRAIN_UNKNOWN;
+    return Math.max(this.lastWrite + Math.min(time, DRAIN_MAX) - performance.now(), 0);
   }
 }
 

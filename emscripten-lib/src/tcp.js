@@ -8,7 +8,7 @@ import {
   SHUT_WR, SOCK_STREAM, WRITABLE,
 } from './abi.js';
 import { ipFromText, isLoopback, isMapped, isWildcard, mapped, unmapped } from './address.js';
-import { TcpListener } from './tcp-listener.js';
+import { TcpListener, listenerReleased } from './tcp-listener.js';
 import { TcpPort } from './tcp-port.js';
 import { WRITER_RESERVE } from './tcp-writer.js';
 
@@ -237,7 +237,8 @@ export class TcpSocket {
     this.error = 0;
     const port = this.attach({
       create: () => new TCPSocket(host, peer.port, options),
-      after: options.localPort === undefined ? undefined : listener?.released,
+      // Of this program's own listeners close() frees both ports a moment later.
+      after: Promise.all([listenerReleased(options.localPort ?? 0), listenerReleased(peer.port)]),
       capacity,
       what: `connect ${host}:${peer.port}`,
     });
