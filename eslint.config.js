@@ -13,7 +13,7 @@ export default [
     languageOptions: {
       ecmaVersion: 'latest',
       sourceType: 'module',
-      globals: { ...globals.browser, ...globals.worker, ...globals.node, UDPSocket: 'readonly' },
+      globals: { ...globals.browser, ...globals.worker, ...globals.node, UDPSocket: 'readonly', TCPSocket: 'readonly', TCPServerSocket: 'readonly' },
     },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {

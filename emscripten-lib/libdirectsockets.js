@@ -26,10 +26,11 @@
 
   /** Dependencies come before dependents: the text is concatenated. */
   const modules = [
-    'abi.js', 'address.js', 'datagram-queue.js', 'timers.js', 'attempt.js', 'udp-port.js', 'udp.js', 'options.js',
-    'memory.js', 'descriptors.js', 'poll.js', 'stdin.js', 'syscalls.js', 'suspendable.js', 'library.js',
+    'abi.js', 'address.js', 'datagram-queue.js', 'byte-queue.js', 'timers.js', 'attempt.js', 'udp-port.js', 'udp.js',
+    'tcp-writer.js', 'tcp-port.js', 'tcp-listener.js', 'tcp.js', 'options.js', 'memory.js', 'descriptors.js', 'poll.js',
+    'stdin.js', 'stream-transfer.js', 'syscalls.js', 'suspendable.js', 'library.js',
 #if ENVIRONMENT_MAY_BE_NODE
-    'node/udp-socket.js',
+    'node/udp-socket.js', 'node/tcp-socket.js', 'node/tcp-server-socket.js',
 #endif
   ];
 
@@ -60,7 +61,7 @@
   const library = {
     ...stock,
 
-    $DirectSockets__deps: ['$FS', '$runtimeKeepalivePush', '$runtimeKeepalivePop', '$readI53FromI64', ...heaps],
+    $DirectSockets__deps: ['$FS', '$DNS', '$runtimeKeepalivePush', '$runtimeKeepalivePop', '$readI53FromI64', ...heaps],
     // After FS has opened the standard streams.
     $DirectSockets__postset: () => addAtPostCtor('DirectSockets.start();'),
     $DirectSockets: `=(() => {
@@ -72,7 +73,12 @@ return createLibrary({
   debug: {{{ ASSERTIONS ? 'true' : 'false' }}},
   print: (text) => err(text),
   isNode: {{{ ENVIRONMENT_MAY_BE_NODE ? 'ENVIRONMENT_IS_NODE' : 'false' }}},
-  NodeUDPSocket: {{{ ENVIRONMENT_MAY_BE_NODE ? 'ENVIRONMENT_IS_NODE ? NodeUDPSocket : undefined' : 'undefined' }}},
+  hostName: (address) => DNS.lookup_addr(address),
+#if ENVIRONMENT_MAY_BE_NODE
+  NodeUDPSocket: ENVIRONMENT_IS_NODE ? NodeUDPSocket : undefined,
+  NodeTCPSocket: ENVIRONMENT_IS_NODE ? NodeTCPSocket : undefined,
+  NodeTCPServerSocket: ENVIRONMENT_IS_NODE ? NodeTCPServerSocket : undefined,
+#endif
   keepRuntime() { {{{ runtimeKeepalivePush() }}} },
   letRuntimeGo() { {{{ runtimeKeepalivePop() }}} },
   access: {
@@ -100,8 +106,8 @@ return createLibrary({
     __syscall_socket: (domain, type, protocol, u1, u2, u3) => DirectSockets.socket(domain, type, protocol),
     __syscall_bind: (fd, addr, len, u1, u2, u3) => DirectSockets.bind(fd, addr, len),
     __syscall_connect: (fd, addr, len, u1, u2, u3) => DirectSockets.connect(fd, addr, len),
-    __syscall_listen: (fd, backlog, u1, u2, u3, u4) => DirectSockets.listen(fd),
-    __syscall_accept4: (fd, addr, len, flags, u1, u2) => DirectSockets.accept4(fd),
+    __syscall_listen: (fd, backlog, u1, u2, u3, u4) => DirectSockets.listen(fd, backlog),
+    __syscall_accept4: (fd, addr, len, flags, u1, u2) => DirectSockets.accept4(fd, addr, len, flags),
     __syscall_getsockname: (fd, addr, len, u1, u2, u3) => DirectSockets.getsockname(fd, addr, len),
     __syscall_getpeername: (fd, addr, len, u1, u2, u3) => DirectSockets.getpeername(fd, addr, len),
     __syscall_sendto: (fd, buf, len, flags, addr, alen) => DirectSockets.sendto(fd, buf, len, flags, addr, alen),

@@ -13,8 +13,10 @@ import { EAGAIN } from './abi.js';
 /**
  * @typedef {object} Attempter
  * @property {<T extends number>(attempt: () => T, how: How) => number | Promise<number>} call
- * @property {(attempt: () => number, queues: WaitQueue[], timeout: number, late: number) => Promise<number>} wait
+ * @property {(attempt: () => number, queues: WaitQueue[], timeout: number, late: Late) => Promise<number>} wait
  */
+
+/** The value of a call whose time is over. @typedef {number | (() => number)} Late */
 
 /**
  * @typedef {object} How
@@ -23,6 +25,7 @@ import { EAGAIN } from './abi.js';
  * @property {number} timeout ms; 0 or less waits for ever, as SO_RCVTIMEO does
  * @property {() => boolean} [hopeless] true when the attempt is sure to throw EAGAIN: spares the throw, which costs
  *   half a microsecond
+ * @property {Late} [late] without it -EAGAIN
  */
 
 /**
@@ -68,7 +71,7 @@ export function makeAttempter({ timers, hold, release }) {
       if (timeout > 0) {
         alarm = timers.after(timeout, () => {
           finish();
-          resolve(late);
+          resolve(typeof late === 'number' ? late : late());
         });
       }
     });
@@ -85,7 +88,7 @@ export function makeAttempter({ timers, hold, release }) {
       }
     }
     if (how.nonblocking) return -EAGAIN;
-    return wait(attempt, [how.queue], how.timeout, -EAGAIN);
+    return wait(attempt, [how.queue], how.timeout, how.late ?? -EAGAIN);
   }
 
   return { call, wait };

@@ -1,8 +1,10 @@
 // Sockets as file descriptors of Emscripten's FS: the stock close, dup, fcntl, fstat, poll and select see an ordinary
 // stream. The one module besides stdin.js that knows FS. It never waits: suspending reads and writes are syscalls.js's.
-import { EBADF, ENOTSOCK, ENOTTY, FIONBIO, FIONREAD, O_NONBLOCK, O_RDWR, S_IFDIR, S_IFSOCK } from './abi.js';
+import {
+  EBADF, ENOTSOCK, ENOTTY, FIONBIO, FIONREAD, O_NONBLOCK, O_RDWR, S_IFDIR, S_IFSOCK, SOCK_STREAM,
+} from './abi.js';
 
-/** @typedef {import('./udp.js').UdpSocket} Socket */
+/** @typedef {import('./udp.js').UdpSocket | import('./tcp.js').TcpSocket} Socket */
 
 /**
  * What the library uses of an FS stream. `flags` is shared by duplicated descriptors, as O_NONBLOCK is in POSIX.
@@ -40,7 +42,7 @@ export function makeDescriptors(FS, access) {
     ioctl(stream, request, pointer) {
       switch (request) {
         case FIONREAD:
-          access.writeI32(pointer, stream.node.socket.nextLength());
+          access.writeI32(pointer, withErrnoError(() => stream.node.socket.nextLength()));
           return 0;
         case FIONBIO:
           if (access.readI32(pointer) !== 0) stream.flags |= O_NONBLOCK;
@@ -54,6 +56,10 @@ export function makeDescriptors(FS, access) {
     /** @param {Stream} stream @param {Uint8Array} buffer @param {number} offset @param {number} length */
     read({ node }, buffer, offset, length) {
       return withErrnoError(() => {
+        if (node.socket.type === SOCK_STREAM) {
+          return node.socket.receive(length, false, (/** @type {Uint8Array} */ piece, /** @type {number} */ done) =>
+            buffer.set(piece, offset + done));
+        }
         const data = node.socket.receive(false, true)?.data ?? new Uint8Array();
         buffer.set(data.subarray(0, length), offset);
         return Math.min(data.byteLength, length);
@@ -61,8 +67,13 @@ export function makeDescriptors(FS, access) {
     },
     /** @param {Stream} stream @param {Uint8Array} buffer @param {number} offset @param {number} length */
     write({ node }, buffer, offset, length) {
-      return withErrnoError(() => node.socket.send(
-        length, () => new Uint8Array(buffer.slice(offset, offset + length)), undefined, 0));
+      return withErrnoError(() => {
+        if (node.socket.type === SOCK_STREAM) {
+          return node.socket.send(length, (/** @type {Uint8Array} */ target) =>
+            target.set(buffer.subarray(offset, offset + target.byteLength)), 0);
+        }
+        return node.socket.send(length, () => new Uint8Array(buffer.slice(offset, offset + length)), undefined, 0);
+      });
     },
   };
 

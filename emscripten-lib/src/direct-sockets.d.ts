@@ -62,3 +62,86 @@ declare class UDPSocket {
 }
 
 type UDPSocketClass = typeof UDPSocket;
+
+interface TCPSocketOptions {
+  /** Bytes; above 0. Chrome takes no more than 128 KiB. */
+  sendBufferSize?: number;
+  receiveBufferSize?: number;
+  noDelay?: boolean;
+  /** Milliseconds, at least 1000: switches keep-alive on. */
+  keepAliveDelay?: number;
+  dnsQueryType?: 'ipv4' | 'ipv6';
+  /** Not in the browser's: see TCPSocket.bindsLocally. */
+  localAddress?: string;
+  localPort?: number;
+}
+
+/** What the library calls on a reader: a subset of ReadableStreamDefaultReader. */
+interface ByteReader {
+  read(): Promise<{ value: Uint8Array, done: false } | { value?: undefined, done: true }>;
+  cancel(reason?: unknown): Promise<void>;
+  releaseLock(): void;
+}
+
+/** What the library calls on a writer: a subset of WritableStreamDefaultWriter. */
+interface ByteWriter {
+  /** The chunk must not change before the promise settles. */
+  write(chunk: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+  abort(reason?: unknown): Promise<void>;
+  releaseLock(): void;
+}
+
+interface TCPSocketOpenInfo {
+  readable: { getReader(): ByteReader };
+  writable: { getWriter(): ByteWriter };
+  remoteAddress: string;
+  remotePort: number;
+  /** Chrome leaves these out of accepted connections. */
+  localAddress?: string;
+  localPort?: number;
+}
+
+declare class TCPSocket {
+  constructor(remoteAddress: string, remotePort: number, options?: TCPSocketOptions);
+  /** Not in the browser's: `localAddress` and `localPort` work. */
+  static readonly bindsLocally?: boolean;
+  /** Not in the browser's: `writable` keeps every chunk, and close() on it sends FIN. */
+  static readonly lossless?: boolean;
+  readonly opened: Promise<TCPSocketOpenInfo>;
+  readonly closed: Promise<void>;
+  close(): Promise<void>;
+  /** Not in the browser's. */
+  setKeepAlive?(enable: boolean, delay: number): void;
+}
+
+interface TCPServerSocketOptions {
+  /** Left out for an ephemeral port: 0 is a TypeError. */
+  localPort?: number;
+  backlog?: number;
+  /** Only with localAddress '::'. */
+  ipv6Only?: boolean;
+}
+
+/** What the library calls on a reader of connections. */
+interface AcceptReader {
+  read(): Promise<{ value: TCPSocket, done: false } | { value?: undefined, done: true }>;
+  cancel(reason?: unknown): Promise<void>;
+  releaseLock(): void;
+}
+
+interface TCPServerSocketOpenInfo {
+  readable: { getReader(): AcceptReader };
+  localAddress: string;
+  localPort: number;
+}
+
+declare class TCPServerSocket {
+  constructor(localAddress: string, options?: TCPServerSocketOptions);
+  readonly opened: Promise<TCPServerSocketOpenInfo>;
+  readonly closed: Promise<void>;
+  close(): Promise<void>;
+}
+
+type TCPSocketClass = typeof TCPSocket;
+type TCPServerSocketClass = typeof TCPServerSocket;

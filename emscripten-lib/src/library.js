@@ -10,6 +10,9 @@ import { installStdin } from './stdin.js';
 import { makeSuspendable } from './suspendable.js';
 import { makeSyscalls } from './syscalls.js';
 import { chooseSleeper, makeTimers } from './timers.js';
+import { TcpSocket } from './tcp.js';
+import { tcpDrained } from './tcp-port.js';
+import { Capacity } from './tcp-writer.js';
 import { UdpSocket } from './udp.js';
 import { drained } from './udp-port.js';
 
@@ -21,7 +24,10 @@ import { drained } from './udp-port.js';
  * @property {boolean} isNode
  * @property {boolean} debug say on the console why a call failed
  * @property {(text: string) => void} print to the console
- * @property {UDPSocketClass | undefined} NodeUDPSocket
+ * @property {(address: string) => string | null} hostName the name for which getaddrinfo made up this address
+ * @property {UDPSocketClass} [NodeUDPSocket] outside Node there is none, as of the next two
+ * @property {TCPSocketClass} [NodeTCPSocket]
+ * @property {TCPServerSocketClass} [NodeTCPServerSocket]
  * @property {() => void} keepRuntime
  * @property {() => void} letRuntimeGo
  */
@@ -30,15 +36,18 @@ import { drained } from './udp-port.js';
  * @typedef {object} ModuleOptions
  * @property {number} [stripes] default of the socket option DS_STRIPES
  * @property {UDPSocketClass} [UDPSocket] used instead of the browser's
- * @property {() => Promise<void>} [drained] set by the library: resolves once every accepted datagram is on its way
+ * @property {TCPSocketClass} [TCPSocket]
+ * @property {TCPServerSocketClass} [TCPServerSocket]
+ * @property {() => Promise<void>} [drained] set by the library: resolves once every accepted datagram and byte is on its way
  */
 
 /** @param {Host} host */
 export function createLibrary({
-  FS, access, Module, isNode, debug, print, NodeUDPSocket, keepRuntime, letRuntimeGo,
+  FS, access, Module, isNode, debug, print, hostName, NodeUDPSocket, NodeTCPSocket, NodeTCPServerSocket, keepRuntime,
+  letRuntimeGo,
 }) {
   const options = Module.directSockets ??= {};
-  options.drained ??= drained;
+  options.drained ??= async () => void await Promise.all([drained(), tcpDrained()]);
 
   const said = new Set();
   const say = (/** @type {string} */ text) => {
@@ -50,8 +59,9 @@ export function createLibrary({
   const explain = debug ? say : () => {};
 
   const { hold, release } = makeHold(isNode);
+  const timers = makeTimers(chooseSleeper({ isNode }), () => performance.now());
   const attempter = makeAttempter({
-    timers: makeTimers(chooseSleeper({ isNode }), () => performance.now()),
+    timers,
     hold() {
       keepRuntime();
       hold();
@@ -62,14 +72,34 @@ export function createLibrary({
     },
   });
 
-  function chooseUDPSocket() {
-    const chosen = options.UDPSocket ?? /** @type {any} */ (globalThis).UDPSocket ?? NodeUDPSocket;
-    if (chosen) return /** @type {UDPSocketClass} */ (chosen);
-    explain('socket: EOPNOTSUPP: this context has no UDPSocket. Direct Sockets exist in Isolated Web Apps whose manifest ' +
+  /**
+   * @template T
+   * @param {'UDPSocket' | 'TCPSocket' | 'TCPServerSocket'} name
+   * @param {T | undefined} forNode
+   * @returns {T}
+   */
+  function choose(name, forNode) {
+    const chosen = options[name] ?? /** @type {any} */ (globalThis)[name] ?? forNode;
+    if (chosen) return chosen;
+    explain(`socket: EOPNOTSUPP: this context has no ${name}. Direct Sockets exist in Isolated Web Apps whose manifest ` +
       'has "direct-sockets" and "cross-origin-isolated" in permissions_policy, and in dedicated workers of those; ' +
       'ordinary pages do not have them');
     throw EOPNOTSUPP;
   }
+
+  // One for all connections: the pipe's capacity is the browser's.
+  const capacity = new Capacity();
+  /** @type {import('./tcp.js').TcpPlatform} */
+  const tcpPlatform = {
+    clients() {
+      const TCPSocket = choose('TCPSocket', NodeTCPSocket);
+      return { TCPSocket, capacity: TCPSocket.lossless ? undefined : capacity };
+    },
+    servers: () => choose('TCPServerSocket', NodeTCPServerSocket),
+    hostName: (address) => hostName(address) ?? undefined,
+    timers,
+    explain,
+  };
 
   const memory = new Memory(access);
   const { poll, probe } = makePoll(FS, access, attempter);
@@ -77,8 +107,13 @@ export function createLibrary({
     memory,
     descriptors: makeDescriptors(FS, access),
     attempter,
+    createTcp(family, queue) {
+      // An ordinary page is told at once, as with UDP.
+      tcpPlatform.clients();
+      return new TcpSocket({ family, queue, platform: tcpPlatform });
+    },
     createUdp: (family, queue) => new UdpSocket({
-      family, queue, UDPSocket: chooseUDPSocket(), stripes: stripesFrom(options.stripes), say, explain,
+      family, queue, UDPSocket: choose('UDPSocket', NodeUDPSocket), stripes: stripesFrom(options.stripes), say, explain,
     }),
   });
 

@@ -84,6 +84,44 @@ export class Memory {
     return data;
   }
 
+  /**
+   * Fills `target` with bytes of the program.
+   * @param {Range[]} ranges
+   * @param {number} start bytes of them to leave out
+   * @param {Uint8Array} target
+   */
+  gatherInto(ranges, start, target) {
+    const memory = this.access.bytes();
+    let stored = 0;
+    for (const { pointer, length } of ranges) {
+      if (stored === target.byteLength) return;
+      const skip = Math.min(start, length);
+      start -= skip;
+      const take = Math.min(length - skip, target.byteLength - stored);
+      if (take > 0) target.set(memory.subarray(pointer + skip, pointer + skip + take), stored);
+      stored += take;
+    }
+  }
+
+  /**
+   * Stores bytes that fit.
+   * @param {Uint8Array} data
+   * @param {Range[]} ranges
+   * @param {number} start bytes of the ranges to leave out
+   */
+  store(data, ranges, start) {
+    const memory = this.access.bytes();
+    let taken = 0;
+    for (const { pointer, length } of ranges) {
+      const skip = Math.min(start, length);
+      start -= skip;
+      const take = Math.min(length - skip, data.byteLength - taken);
+      if (take > 0) memory.set(take < data.byteLength ? data.subarray(taken, taken + take) : data, pointer + skip);
+      taken += take;
+      if (taken === data.byteLength) return;
+    }
+  }
+
   /** @param {Uint8Array} data @param {Range[]} ranges @returns {number} bytes stored: what does not fit is cut off */
   scatter(data, ranges) {
     let offset = 0;

@@ -1,16 +1,18 @@
 // Socket options: which ones there are, and what each reads and writes on a socket. What the platform cannot do is not
 // in the table and gives ENOPROTOOPT. No wasm memory: syscalls.js hands over and takes plain values.
 import {
-  AF_INET6, DS_DROPS, DS_STRIPES, EDOM, EINVAL, ENOPROTOOPT, IPPROTO_IPV6, IPV6_V6ONLY, SO_ACCEPTCONN, SO_BROADCAST,
-  SO_DOMAIN, SO_ERROR, SO_KEEPALIVE, SO_PROTOCOL, SO_RCVBUF, SO_RCVTIMEO_LONG32, SO_RCVTIMEO_LONG64, SO_REUSEADDR,
-  SO_SNDBUF, SO_SNDTIMEO_LONG32, SO_SNDTIMEO_LONG64, SO_TYPE, SOL_DIRECTSOCKETS, SOL_SOCKET,
+  AF_INET6, DS_DROPS, DS_STRIPES, EDOM, EINVAL, ENOPROTOOPT, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_ACCEPTCONN, SO_BROADCAST,
+  SO_DOMAIN, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_PROTOCOL, SO_RCVBUF, SO_RCVTIMEO_LONG32, SO_RCVTIMEO_LONG64, SO_REUSEADDR,
+  SO_SNDBUF, SO_SNDTIMEO_LONG32, SO_SNDTIMEO_LONG64, SO_TYPE, SOCK_STREAM, SOL_DIRECTSOCKETS,
+  SOL_SOCKET, TCP_KEEPIDLE, TCP_NODELAY,
 } from './abi.js';
 
-/** @typedef {import('./udp.js').UdpSocket} Socket */
+/** Either kind: what an option needs of a socket is what the table's row for it uses. @typedef {any} Socket */
 
 /**
  * @typedef {object} IntOption
- * @property {false} [time]
+ * @property {undefined} [time]
+ * @property {undefined} [pair]
  * @property {(socket: Socket) => number} [get]
  * @property {(socket: Socket, value: number) => void} [set]
  */
@@ -18,9 +20,19 @@ import {
  * An option whose C type is struct timeval.
  * @typedef {object} TimeOption
  * @property {true} time
+ * @property {undefined} [pair]
  * @property {(socket: Socket) => Timeval} get
  * @property {(socket: Socket, value: Timeval) => void} set
  */
+/**
+ * An option whose C type is a struct of two ints: struct linger.
+ * @typedef {object} PairOption
+ * @property {undefined} [time]
+ * @property {true} pair
+ * @property {(socket: Socket) => [number, number]} get
+ * @property {(socket: Socket, values: [number, number]) => void} set
+ */
+/** @typedef {IntOption | TimeOption | PairOption} Option */
 /** @typedef {{ seconds: number, microseconds: number }} Timeval */
 
 /** Linux: SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF on a 64-bit machine. */
@@ -30,8 +42,10 @@ const SNDBUF_MIN = 4608;
 const BUFFER_MAX = 16 * 1024 * 1024;
 /** More stripes than this only cost memory: two cores were saturated by four. */
 const STRIPES_MAX = 16;
+/** Seconds: Linux's MAX_TCP_KEEPIDLE. */
+const KEEP_IDLE_MAX = 32767;
 
-/** @param {'reuseAddress' | 'broadcast' | 'keepAlive'} name @returns {IntOption} */
+/** @param {'reuseAddress' | 'broadcast' | 'noDelay'} name @returns {IntOption} */
 function flag(name) {
   return {
     get: (socket) => Number(socket[name]),
@@ -69,23 +83,33 @@ const sendTimeout = timeout('sendTimeout');
  * By level, then name. Maps rather than objects with computed keys: the optimiser of Emscripten 6.0.5 (-O2 and up) takes
  * a constant that is used only as such a key for unused, and removes it.
  *
- * @type {Map<number, Map<number, IntOption | TimeOption>>}
+ * @type {Map<number, Map<number, Option>>}
  */
 const OPTIONS = new Map([
-  [SOL_SOCKET, new Map(/** @type {[number, IntOption | TimeOption][]} */ ([
+  [SOL_SOCKET, new Map(/** @type {[number, Option][]} */ ([
     [SO_REUSEADDR, flag('reuseAddress')],
-    [SO_KEEPALIVE, flag('keepAlive')],
+    [SO_KEEPALIVE, {
+      get: (socket) => Number(socket.keepAlive),
+      set: (socket, value) => socket.setKeepAlive(value !== 0, socket.keepIdle),
+    }],
+    [SO_LINGER, {
+      pair: true,
+      get: ({ linger }) => [linger === undefined ? 0 : 1, linger ?? 0],
+      set(socket, [on, seconds]) {
+        socket.linger = on !== 0 ? seconds : undefined;
+      },
+    }],
     [SO_BROADCAST, flag('broadcast')],
     [SO_TYPE, { get: (socket) => socket.type }],
     [SO_DOMAIN, { get: (socket) => socket.family }],
     [SO_PROTOCOL, { get: (socket) => socket.protocol }],
-    [SO_ACCEPTCONN, { get: () => 0 }],
+    [SO_ACCEPTCONN, { get: (socket) => Number(socket.accepting) }],
     [SO_ERROR, { get: (socket) => socket.takeError() }],
     [SO_RCVBUF, {
-      get: (socket) => socket.received.limit,
+      get: (socket) => socket.receiveBuffer,
       set(socket, value) {
-        socket.received.limit = doubled(value, RCVBUF_MIN);
-        socket.askedReceiveBuffer = socket.received.limit / 2;
+        socket.receiveBuffer = doubled(value, RCVBUF_MIN);
+        socket.askedReceiveBuffer = socket.receiveBuffer / 2;
       },
     }],
     [SO_SNDBUF, {
@@ -100,7 +124,7 @@ const OPTIONS = new Map([
     [SO_SNDTIMEO_LONG32, sendTimeout],
     [SO_SNDTIMEO_LONG64, sendTimeout],
   ]))],
-  [IPPROTO_IPV6, new Map(/** @type {[number, IntOption | TimeOption][]} */ ([
+  [IPPROTO_IPV6, new Map(/** @type {[number, Option][]} */ ([
     [IPV6_V6ONLY, {
       get: (socket) => Number(socket.v6Only),
       set(socket, value) {
@@ -109,7 +133,17 @@ const OPTIONS = new Map([
       },
     }],
   ]))],
-  [SOL_DIRECTSOCKETS, new Map(/** @type {[number, IntOption | TimeOption][]} */ ([
+  [IPPROTO_TCP, new Map(/** @type {[number, Option][]} */ ([
+    [TCP_NODELAY, flag('noDelay')],
+    [TCP_KEEPIDLE, {
+      get: (socket) => socket.keepIdle,
+      set(socket, value) {
+        if (value < 1 || value > KEEP_IDLE_MAX) throw EINVAL;
+        socket.setKeepAlive(socket.keepAlive, value);
+      },
+    }],
+  ]))],
+  [SOL_DIRECTSOCKETS, new Map(/** @type {[number, Option][]} */ ([
     [DS_STRIPES, {
       get: (socket) => socket.stripes,
       set(socket, value) {
@@ -125,11 +159,13 @@ const OPTIONS = new Map([
  * @param {Socket} socket
  * @param {number} level
  * @param {number} name
- * @returns {IntOption | TimeOption}
+ * @returns {Option}
  */
 export function findOption(socket, level, name) {
   const option = OPTIONS.get(level)?.get(name);
-  if (!option || (level === IPPROTO_IPV6 && socket.family !== AF_INET6)) throw ENOPROTOOPT;
+  const stream = socket.type === SOCK_STREAM;
+  if (!option || (level === IPPROTO_IPV6 && socket.family !== AF_INET6) ||
+    (level === IPPROTO_TCP && !stream) || (level === SOL_DIRECTSOCKETS && stream)) throw ENOPROTOOPT;
   return option;
 }
 

@@ -1,22 +1,24 @@
 // The socket syscalls: pointers and sockaddrs in, one attempt, results out. What a call means is the socket's business
-// (udp.js), whether and how it waits is attempt.js's. Each returns a number, negative errno for failure, or a Promise of
+// (udp.js, tcp.js), whether and how it waits is attempt.js's. Each returns a number, negative errno for failure, or a Promise of
 // one when it has to wait.
 import {
-  AF_INET, AF_INET6, EAFNOSUPPORT, EAGAIN, EFAULT, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP, EPROTONOSUPPORT,
-  ESOCKTNOSUPPORT, IPPROTO_UDP, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_TRUNC, O_NONBLOCK, SOCK_CLOEXEC, SOCK_DGRAM,
-  SOCK_NONBLOCK,
+  AF_INET, AF_INET6, EAFNOSUPPORT, EAGAIN, EFAULT, EINPROGRESS, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP,
+  EPROTONOSUPPORT, ESOCKTNOSUPPORT, IPPROTO_TCP, IPPROTO_UDP, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_TRUNC, O_NONBLOCK,
+  SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM,
 } from './abi.js';
 import { ipFromText, mapped } from './address.js';
 import { SOCKADDR_MAX } from './memory.js';
 import { findOption } from './options.js';
+import { makeStreamTransfer } from './stream-transfer.js';
 
-/** @typedef {import('./udp.js').UdpSocket} Socket */
+/** @typedef {import('./descriptors.js').Socket} Socket */
 /** @typedef {import('./memory.js').Range} Range */
 /** @typedef {import('./descriptors.js').Stream} Stream */
 
 /** The type of a socket without its flags. */
 const TYPE_MASK = 0xf;
 const TIMEVAL_SIZE = 16;
+const LINGER_SIZE = 8;
 
 /**
  * @param {object} parts
@@ -24,9 +26,11 @@ const TIMEVAL_SIZE = 16;
  * @param {ReturnType<typeof import('./descriptors.js').makeDescriptors>} parts.descriptors
  * @param {import('./attempt.js').Attempter} parts.attempter
  * @param {(family: number, queue: import('./attempt.js').WaitQueue) => Socket} parts.createUdp
+ * @param {(family: number, queue: import('./attempt.js').WaitQueue) => Socket} parts.createTcp
  */
-export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
+export function makeSyscalls({ memory, descriptors, attempter, createUdp, createTcp }) {
   const { access } = memory;
+  const streams = makeStreamTransfer(memory, attempter);
   const msghdr = access.msghdr;
 
   /**
@@ -57,7 +61,9 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
    * @param {number} flags
    * @param {import('./address.js').Endpoint | undefined} destination
    */
-  function send({ node: { socket }, flags: mode }, ranges, total, flags, destination) {
+  function send(stream, ranges, total, flags, destination) {
+    const { node: { socket }, flags: mode } = stream;
+    if (socket.type === SOCK_STREAM) return streams.send(stream, ranges, total, flags);
     const nonblocking = ((flags & MSG_DONTWAIT) | (mode & O_NONBLOCK)) !== 0 || socket.sendTimeout < 0;
     const copy = () => memory.gather(ranges, total);
     let sent = false;
@@ -78,10 +84,19 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
    * @param {number} flags
    * @param {(message: UDPMessage | undefined, truncated: boolean) => void} [report] stores what else the caller wants
    */
-  function receive({ node: { socket }, flags: mode }, ranges, flags, report) {
+  function receive(stream, ranges, flags, report) {
+    const { node: { socket }, flags: mode } = stream;
     const nonblocking = ((flags & MSG_DONTWAIT) | (mode & O_NONBLOCK)) !== 0 || socket.receiveTimeout < 0;
     // There is no error queue here, so it is always empty.
     if (flags & MSG_ERRQUEUE) return -EAGAIN;
+    if (socket.type === SOCK_STREAM) {
+      // The bytes of a stream come from its one peer: Linux names no source.
+      return andThen(streams.receive(stream, ranges, ranges.reduce((sum, { length }) => sum + length, 0), flags),
+        (count) => {
+          if (count >= 0) report?.(undefined, false);
+          return count;
+        });
+    }
     return attempter.call(() => {
       const message = socket.receive((flags & MSG_PEEK) !== 0, nonblocking);
       if (!message) {
@@ -114,19 +129,31 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
     });
   }
 
-  /** @param {number} fd */
-  const notForDatagrams = (fd) => {
-    descriptors.get(fd);
-    return -EOPNOTSUPP;
-  };
+  /** @param {number} fd @returns {Stream} of a socket that can listen */
+  function listenable(fd) {
+    const stream = descriptors.get(fd);
+    if (stream.node.socket.type !== SOCK_STREAM) throw EOPNOTSUPP;
+    return stream;
+  }
+
+  /** @param {Stream} stream @param {import('./address.js').Endpoint} peer */
+  function connectStream({ node: { socket }, flags }, peer) {
+    const nonblocking = (flags & O_NONBLOCK) !== 0 || socket.sendTimeout < 0;
+    if (socket.beginConnect(peer, nonblocking) && nonblocking) return -EINPROGRESS;
+    return attempter.call(() => socket.finishConnect(), {
+      queue: socket.queue, nonblocking, timeout: socket.sendTimeout, late: -EINPROGRESS,
+    });
+  }
 
   return {
     socket: guarded((/** @type {number} */ domain, /** @type {number} */ type, /** @type {number} */ protocol) => {
       if (type & ~(TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK)) throw EINVAL;
       if (domain !== AF_INET && domain !== AF_INET6) throw EAFNOSUPPORT;
-      if ((type & TYPE_MASK) !== SOCK_DGRAM) throw ESOCKTNOSUPPORT;
-      if (protocol !== 0 && protocol !== IPPROTO_UDP) throw EPROTONOSUPPORT;
-      return descriptors.open((queue) => createUdp(domain, queue), type & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+      const stream = (type & TYPE_MASK) === SOCK_STREAM;
+      if (!stream && (type & TYPE_MASK) !== SOCK_DGRAM) throw ESOCKTNOSUPPORT;
+      if (protocol !== 0 && protocol !== (stream ? IPPROTO_TCP : IPPROTO_UDP)) throw EPROTONOSUPPORT;
+      const create = stream ? createTcp : createUdp;
+      return descriptors.open((queue) => create(domain, queue), type & SOCK_NONBLOCK ? O_NONBLOCK : 0);
     }),
 
     bind: guarded((/** @type {number} */ fd, /** @type {number} */ pointer, /** @type {number} */ length) => {
@@ -136,12 +163,14 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
     }),
 
     connect: guarded((/** @type {number} */ fd, /** @type {number} */ pointer, /** @type {number} */ length) => {
-      const { node: { socket }, flags } = descriptors.get(fd);
+      const stream = descriptors.get(fd);
+      const { node: { socket }, flags } = stream;
       const peer = memory.readPeer(pointer, length, socket.family, socket.v6Only);
       if (!peer) {
         socket.disconnect();
         return 0;
       }
+      if (socket.type === SOCK_STREAM) return connectStream(stream, peer);
       socket.connect(peer);
       // A failure to bind stays in SO_ERROR for a non-blocking socket.
       return flags & O_NONBLOCK ? 0 : complete(socket, () => socket.finishBind());
@@ -158,7 +187,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
       const stream = descriptors.get(fd);
       const { socket } = stream.node;
       memory.check(buffer, length);
-      const destination = address === 0
+      const destination = address === 0 || socket.type === SOCK_STREAM
         ? undefined
         : memory.readDestination(address, addressLength, socket.family, socket.v6Only);
       return send(stream, [{ pointer: buffer, length }], length, flags, destination);
@@ -187,7 +216,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
       const ranges = memory.readIovecs(
         access.readPointer(message + msghdr.iov), access.readI32(message + msghdr.iovlen), EMSGSIZE);
       const total = ranges.reduce((sum, { length }) => sum + length, 0);
-      const destination = address === 0 || addressLength === 0
+      const destination = address === 0 || addressLength === 0 || socket.type === SOCK_STREAM
         ? undefined
         : memory.readDestination(address, addressLength, socket.family, socket.v6Only);
       return send(stream, ranges, total, flags, destination);
@@ -247,7 +276,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
       const room = access.readI32(lengthPointer);
       if (room < 0) throw EINVAL;
       const option = findOption(socket, level, optname);
-      const size = Math.min(option.time ? TIMEVAL_SIZE : 4, room);
+      const size = Math.min(option.time ? TIMEVAL_SIZE : option.pair ? LINGER_SIZE : 4, room);
       memory.check(pointer, size);
       if (option.time) {
         if (room < TIMEVAL_SIZE) throw EINVAL;
@@ -255,8 +284,8 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
         access.writeI64(pointer, seconds);
         access.writeI64(pointer + 8, microseconds);
       } else {
-        const value = option.get?.(socket) ?? 0;
-        for (let i = 0; i < size; i++) access.bytes()[pointer + i] = value >> (8 * i);
+        const values = option.pair ? option.get(socket) : [option.get?.(socket) ?? 0];
+        for (let i = 0; i < size; i++) access.bytes()[pointer + i] = values[i >> 2] >> (8 * (i & 3));
       }
       access.writeI32(lengthPointer, size);
       return 0;
@@ -267,12 +296,14 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
       const { node: { socket } } = descriptors.get(fd);
       const option = findOption(socket, level, optname);
       if (!option.set) throw ENOPROTOOPT;
-      const size = option.time ? TIMEVAL_SIZE : 4;
+      const size = option.time ? TIMEVAL_SIZE : option.pair ? LINGER_SIZE : 4;
       if (length < size) throw EINVAL;
       if (pointer === 0) throw EFAULT;
       memory.check(pointer, size);
       if (option.time) {
         option.set(socket, { seconds: access.readI64(pointer), microseconds: access.readI32(pointer + 8) });
+      } else if (option.pair) {
+        option.set(socket, [access.readI32(pointer), access.readI32(pointer + 4)]);
       } else {
         option.set(socket, access.readI32(pointer));
       }
@@ -282,8 +313,31 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
     shutdown: guarded((/** @type {number} */ fd, /** @type {number} */ how) =>
       descriptors.get(fd).node.socket.shutdown(how)),
 
-    listen: guarded(notForDatagrams),
-    accept4: guarded(notForDatagrams),
+    listen: guarded((/** @type {number} */ fd, /** @type {number} */ backlog) => {
+      const { node: { socket } } = listenable(fd);
+      socket.beginListen();
+      return complete(socket, () => socket.finishListen(backlog));
+    }),
+
+    accept4: guarded((/** @type {number} */ fd, /** @type {number} */ pointer, /** @type {number} */ lengthPointer,
+      /** @type {number} */ flags) => {
+      if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) throw EINVAL;
+      const { node: { socket }, flags: mode } = listenable(fd);
+      const room = pointer === 0 ? 0 : memory.readRoom(pointer, lengthPointer);
+      return attempter.call(() => {
+        const accepted = socket.accept();
+        const newFd = descriptors.open((queue) => socket.adopt(accepted, queue), flags & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+        if (pointer !== 0) {
+          const peer = descriptors.get(newFd).node.socket.peerEndpoint();
+          access.writeI32(lengthPointer, memory.writeEndpoint(peer, pointer, room));
+        }
+        return newFd;
+      }, {
+        queue: socket.queue,
+        nonblocking: (mode & O_NONBLOCK) !== 0 || socket.receiveTimeout < 0,
+        timeout: socket.receiveTimeout,
+      });
+    }),
   };
 
   /**
@@ -297,7 +351,15 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp }) {
       access.writeSize(result, value);
       return 0;
     };
-    const value = operation();
-    return typeof value === 'number' ? finish(value) : value.then(finish);
+    return andThen(operation(), finish);
   }
+}
+
+/**
+ * @param {number | Promise<number>} value
+ * @param {(value: number) => number} next
+ * @returns {number | Promise<number>}
+ */
+function andThen(value, next) {
+  return typeof value === 'number' ? next(value) : value.then(next);
 }

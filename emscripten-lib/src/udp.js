@@ -68,6 +68,8 @@ export class UdpSocket {
     this.sendTimeout = 0;
     this.reuseAddress = false;
     this.keepAlive = false;
+    /** @type {number | undefined} */
+    this.linger = undefined;
     this.broadcast = false;
     this.v6Only = false;
     this.stripes = stripes;
@@ -305,6 +307,25 @@ export class UdpSocket {
     if (!this.peer) return;
     this.error = errno;
     this.queue.notifyListeners(POLLERR | READABLE | WRITABLE);
+  }
+
+  /** SO_RCVBUF. */
+  get receiveBuffer() {
+    return this.received.limit;
+  }
+
+  set receiveBuffer(bytes) {
+    this.received.limit = bytes;
+  }
+
+  /** SO_ACCEPTCONN. */
+  get accepting() {
+    return false;
+  }
+
+  /** Linux remembers it on any socket. @param {boolean} value */
+  setKeepAlive(value) {
+    this.keepAlive = value;
   }
 
   wildcard() {

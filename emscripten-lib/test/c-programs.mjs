@@ -130,16 +130,36 @@ export function whyNoChromium() {
 }
 
 /**
+ * Compiles the programs of test/tcp.
+ * @returns {Promise<string>} the directory the programs are in
+ */
+export function buildTcpPrograms() {
+  const sources = filesBelow(join(here, 'tcp'));
+  return cached('tcp', [...sources, ...libraryFiles()], (directory) => sources.map((source) =>
+    [EMCC, ...EMCC_FLAGS, source, '-o', join(directory, `${basename(source, '.c')}.js`)]), true);
+}
+
+/**
  * @param {Runtime} runtime
- * @param {string} name a program
+ * @param {string} name a program of test/c
  * @returns {Promise<{ stdout: string, stderr: string, code: number }>}
  */
 export async function runProgram(runtime, name) {
-  const directory = await buildPrograms(runtime === 'linux' ? 'native' : 'wasm');
+  return runCommand(runtime, await buildPrograms(runtime === 'linux' ? 'native' : 'wasm'), name, []);
+}
+
+/**
+ * @param {Runtime} runtime
+ * @param {string} directory where the compiled program is
+ * @param {string} name
+ * @param {string[]} programArgs
+ * @returns {Promise<{ stdout: string, stderr: string, code: number }>}
+ */
+export async function runCommand(runtime, directory, name, programArgs) {
   const [file, ...args] = {
-    linux: [join(directory, name)],
-    node: [nodeWithJspi(), join(directory, `${name}.js`)],
-    chromium: [nodeWithJspi(), CHROMIUM_RUNNER, join(directory, `${name}.js`)],
+    linux: [join(directory, name), ...programArgs],
+    node: [nodeWithJspi(), join(directory, `${name}.js`), ...programArgs],
+    chromium: [nodeWithJspi(), CHROMIUM_RUNNER, '--timeout', '0', join(directory, `${name}.js`), '--', ...programArgs],
   }[runtime];
   try {
     const { stdout, stderr } = await run(file, args, { cwd: repository, timeout: TIME_LIMIT_MS, maxBuffer: 1 << 26 });

@@ -56,12 +56,16 @@ static const char *outcome(long value) {
     case EAFNOSUPPORT: return "EAFNOSUPPORT";
     case EAGAIN: return "EAGAIN";
     case EBADF: return "EBADF";
+    case EALREADY: return "EALREADY";
     case ECONNREFUSED: return "ECONNREFUSED";
+    case ECONNRESET: return "ECONNRESET";
     case EDESTADDRREQ: return "EDESTADDRREQ";
     case EDOM: return "EDOM";
     case EFAULT: return "EFAULT";
+    case EINPROGRESS: return "EINPROGRESS";
     case EINVAL: return "EINVAL";
     case EIO: return "EIO";
+    case EISCONN: return "EISCONN";
     case EMSGSIZE: return "EMSGSIZE";
     case ENETUNREACH: return "ENETUNREACH";
     case ENOPROTOOPT: return "ENOPROTOOPT";
@@ -75,6 +79,7 @@ static const char *outcome(long value) {
     case EPROTONOSUPPORT: return "EPROTONOSUPPORT";
     case ESOCKTNOSUPPORT: return "ESOCKTNOSUPPORT";
     case ESPIPE: return "ESPIPE";
+    case ETIMEDOUT: return "ETIMEDOUT";
     default: snprintf(text, sizeof texts[0], "errno %s", strerror(errno)); return text;
   }
 }

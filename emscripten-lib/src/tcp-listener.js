@@ -1,0 +1,155 @@
+// A listening TCP port: the browser's TCPServerSocket, and the connections it has accepted that the program has not.
+// It speaks Direct Sockets: no sockaddr, no descriptor, no errno but of opening.
+import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EIO, ERRNO_BY_CODE } from './abi.js';
+
+/** Connections taken from the browser ahead of accept(), at most; the others wait in the system's queue. */
+const ACCEPT_AHEAD_MAX = 64;
+/** The system's queue: Linux's net.core.somaxconn. */
+const LISTEN_BACKLOG = 4096;
+
+/** Ports being released, by number: a bind that follows a close at once waits for it. @type {Map<number, Promise<void>>} */
+const releasingListeners = new Map();
+
+/** @param {number} port @returns {Promise<void> | undefined} resolves when a listener that was closed has let go of it */
+export function listenerReleased(port) {
+  return releasingListeners.get(port);
+}
+
+/** @typedef {import('./tcp-port.js').Accepted} Accepted */
+
+/**
+ * @typedef {object} ListenerOptions
+ * @property {TCPServerSocketClass} TCPServerSocket
+ * @property {string} localAddress
+ * @property {number} localPort 0: any free one
+ * @property {boolean} ipv6Only
+ * @property {() => void} onConnection
+ * @property {(text: string) => void} explain one line on the console in debug builds
+ */
+
+export class TcpListener {
+  /** @param {ListenerOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.localAddress = options.localAddress;
+    this.localPort = options.localPort;
+    /** Connections to take ahead of accept(): 0 before listen(). */
+    this.ahead = 0;
+    /** @type {Accepted[]} */
+    this.pending = [];
+    this.pulling = false;
+    this.closed = false;
+    /** @type {TCPServerSocket | undefined} */
+    this.socket = undefined;
+    /** @type {AcceptReader | undefined} */
+    this.reader = undefined;
+    /** Resolves once bound; rejects with an errno. */
+    this.opening = this.open();
+    this.opening.catch(() => {});
+  }
+
+  async open() {
+    const { TCPServerSocket, localAddress, localPort, ipv6Only } = this.options;
+    if (localPort !== 0) await listenerReleased(localPort);
+    try {
+      /** @type {TCPServerSocketOptions} */
+      const options = { backlog: LISTEN_BACKLOG };
+      // 0 is a TypeError: an ephemeral port is asked for by silence.
+      if (localPort !== 0) options.localPort = localPort;
+      // Elsewhere than on :: there is nothing to restrict, and the browser refuses the option.
+      if (localAddress === '::') options.ipv6Only = ipv6Only;
+      const socket = this.socket = new TCPServerSocket(localAddress, options);
+      socket.closed.catch(() => {});
+      const info = await socket.opened;
+      this.reader = info.readable.getReader();
+      this.localAddress = info.localAddress;
+      this.localPort = info.localPort;
+      this.pull();
+    } catch (error) {
+      throw this.bindErrno(error);
+    }
+  }
+
+  /** @param {any} error @returns {number} */
+  bindErrno(error) {
+    const code = ERRNO_BY_CODE[/** @type {keyof typeof ERRNO_BY_CODE} */ (error?.code)];
+    if (code !== undefined) return code;
+    const { localAddress, localPort, explain } = this.options;
+    const what = `bind ${localAddress}:${localPort}`;
+    switch (error?.name) {
+      case 'NetworkError': return EADDRINUSE;
+      // Chromium 156: "The address is not valid", of one that this machine does not have.
+      case 'DataError': return EADDRNOTAVAIL;
+      case 'TypeError': return EINVAL;
+      case 'InvalidAccessError':
+      case 'NotAllowedError':
+      case 'SecurityError':
+        explain(`${what}: EACCES: ${localPort > 0 && localPort < 32768
+          ? 'Chrome refuses TCP server ports below 32768 to Isolated Web Apps: use 32768 or above'
+          : `${error.name}: ${error.message}. The app's manifest needs "direct-sockets", "local-network-access", ` +
+            '"local-network", "loopback-network" and "cross-origin-isolated" in permissions_policy, and the user has ' +
+            'to allow local network access'}`);
+        return EACCES;
+      default:
+        explain(`${what}: EIO: ${error?.name}: ${error?.message}`);
+        return EIO;
+    }
+  }
+
+  /** @param {number} backlog of listen() */
+  listen(backlog) {
+    this.ahead = Math.min(Math.max(backlog, 1), ACCEPT_AHEAD_MAX);
+    this.pull();
+  }
+
+  pull() {
+    if (this.pulling || this.closed || !this.reader || this.pending.length >= this.ahead) return;
+    this.pulling = true;
+    this.take(this.reader).catch(() => {}).finally(() => {
+      this.pulling = false;
+      this.pull();
+    });
+  }
+
+  /** @param {AcceptReader} reader */
+  async take(reader) {
+    const { value: socket, done } = await reader.read();
+    if (done) {
+      // The port was lost: nothing will come.
+      this.ahead = 0;
+      return;
+    }
+    socket.closed.catch(() => {});
+    const info = await socket.opened;
+    if (this.closed) {
+      await socket.close();
+      return;
+    }
+    this.pending.push({ socket, info });
+    this.options.onConnection();
+  }
+
+  /** @returns {Accepted | undefined} the oldest connection, taken out */
+  accept() {
+    const accepted = this.pending.shift();
+    if (accepted) this.pull();
+    return accepted;
+  }
+
+  /** Returns at once; connections that were not accepted are closed. */
+  close() {
+    if (this.closed) return;
+    this.closed = true;
+    for (const { socket } of this.pending.splice(0)) socket.close().catch(() => {});
+    const release = async () => {
+      await this.opening.catch(() => {});
+      await this.reader?.cancel().catch(() => {});
+      this.reader?.releaseLock();
+      await this.socket?.closed.catch(() => {});
+    };
+    const done = release().finally(() => {
+      if (releasingListeners.get(this.localPort) === done) releasingListeners.delete(this.localPort);
+    });
+    if (this.localPort !== 0) releasingListeners.set(this.localPort, done);
+  }
+}
