@@ -9,8 +9,11 @@
  *   `exit` and `failed` are the last one; `failed` is for a person: what was thrown or aborted
  */
 
-/** Milliseconds that datagrams already sent get for leaving: the worker, and its sockets, end with the program. */
-const DRAIN_LIMIT = 1000;
+/**
+ * Milliseconds that what the program has sent gets for leaving: the worker, and its sockets, end with the program. A TCP
+ * peer may be slow to read; who does not want to wait so long ends the worker.
+ */
+const DRAIN_LIMIT = 60_000;
 
 /** Tells of a program's output and, once, of its end. */
 export class ProgramReporter {
