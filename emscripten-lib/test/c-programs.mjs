@@ -118,7 +118,7 @@ export function nodeWithJspi() {
   return existsSync(installed) ? installed : process.execPath;
 }
 
-const CHROMIUM_RUNNER = join(repository, 'iwa', 'run-program.mjs');
+export const CHROMIUM_RUNNER = join(repository, 'iwa', 'run-program.mjs');
 
 /** @returns {string | undefined} why the programs cannot run in Chromium here */
 export function whyNoChromium() {

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { buildLinkPrograms, nodeWithJspi } from './c-programs.mjs';
+import { CHROMIUM_RUNNER, buildLinkPrograms, nodeWithJspi, whyNoChromium } from './c-programs.mjs';
 
 const run = promisify(execFile);
 const MODULE = ['-O2', '-sJSPI', '-sMODULARIZE', '-sEXPORT_ES6', '-sEXIT_RUNTIME'];
@@ -23,6 +23,8 @@ before(async () => {
     { source: 'echo.c', output: 'worker.js', flags: ['-O2', '-sJSPI', '-sENVIRONMENT=worker'] },
     { source: 'stdin.c', output: 'stdin.mjs', flags: MODULE },
     { source: 'tasks.c', output: 'tasks.mjs', flags: MODULE },
+    { source: 'reopen.c', output: 'reopen.js',
+      flags: ['-O2', '-sJSPI', '-sEXIT_RUNTIME', '--pre-js', join(import.meta.dirname, 'link', 'failing-writes.js')] },
     { source: 'stdio.c', output: 'stdio.js', flags: ['-O2', '-sJSPI', '-sEXIT_RUNTIME'] },
     { source: 'echo.c', output: 'no-jspi.txt', flags: [], fails: true },
     { source: 'echo.c', output: 'wasmfs.txt', flags: ['-sJSPI', '-sWASMFS'], fails: true },
@@ -123,3 +125,11 @@ test('while main waits, calls that do not wait work from any stack, and close wa
   assert.deepEqual(stdout.split('\n'), ['waiting', 'probe 1', 'received 1', 'waiting again', '-1 EBADF', '']);
   assert.equal(code, 0);
 });
+
+for (const stripes of ['1', '4']) {
+  test(`a write that Chrome rejects does not end the socket, stripes ${stripes}`, { skip: whyNoChromium() }, async () => {
+    const { stdout, code } = await node(CHROMIUM_RUNNER, 'reopen.js', '--', stripes);
+    assert.equal(stdout, 'before\nafter from the same port\nanswer\n'.repeat(3));
+    assert.equal(code, 0);
+  });
+}
