@@ -180,6 +180,8 @@ fn wasm(toolchain: Toolchain) -> Result<bool> {
     toolchain.check(&[Program::Emcc, Program::Rustc])?;
     let mut command = toolchain.command("bash");
     command.arg(repo::path("server/build-wasm.sh")).current_dir(repo::root());
+    // The user's own may be a directory that the container does not see.
+    command.env("CARGO_TARGET_DIR", repo::target());
     forget_package(&mut command);
     step(&format!("WebAssembly server ({} toolchain)", toolchain.name()), &mut command, LIMIT, Show::Live)?;
     expect(Artifact::Wasm)?;
