@@ -19,6 +19,13 @@ const PERMISSIONS = ['local-network-access', 'local-network', 'loopback-network'
 const STEP_LIMIT = 60;
 
 /**
+ * On a busy machine Chromium 156 now and then launches an app whose page never comes, or says that it failed to create
+ * one; asked again it does. Milliseconds for the page to come, and how often to ask.
+ */
+const PAGE_LIMIT = 15_000;
+const LAUNCHES = 3;
+
+/**
  * @typedef {object} IsolatedApp
  * @property {import('puppeteer-core').Page} page
  * @property {import('puppeteer-core').Browser} browser
@@ -89,12 +96,8 @@ export async function launchIsolatedApp({
       }
     };
     await setPermissions(permissions);
-    // Puppeteer's own launchPWA takes the new tab's first target, which is not always its page yet.
-    await step('launch the app (PWA.launch)', devtools.send('PWA.launch', { manifestId: `${ORIGIN}/` }));
-    const isPage = (/** @type {import('puppeteer-core').Target} */ target) =>
-      target.type() === 'page' && target.url().startsWith(`${ORIGIN}/`);
     /** @type {import('puppeteer-core').Target} */
-    const target = await step('find the app’s page', browser.waitForTarget(isPage, { timeout: 0 }));
+    const target = await step('launch the app and find its page (PWA.launch)', launchPage(browser, devtools));
     /** @type {import('puppeteer-core').Page} */
     const page = await step('attach to the app’s page', target.page());
     const isLoaded = () => location.protocol === 'isolated-app:' && document.readyState === 'complete';
@@ -112,5 +115,25 @@ export async function launchIsolatedApp({
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/**
+ * Puppeteer's own launchPWA takes the new tab's first target, which is not always its page yet.
+ *
+ * @param {import('puppeteer-core').Browser} browser
+ * @param {import('puppeteer-core').CDPSession} devtools the browser's
+ * @returns {Promise<import('puppeteer-core').Target>} the app's page
+ */
+async function launchPage(browser, devtools) {
+  const isPage = (/** @type {import('puppeteer-core').Target} */ target) =>
+    target.type() === 'page' && target.url().startsWith(`${ORIGIN}/`);
+  for (let left = LAUNCHES - 1; ; left -= 1) {
+    try {
+      await devtools.send('PWA.launch', { manifestId: `${ORIGIN}/` });
+      return await browser.waitForTarget(isPage, { timeout: PAGE_LIMIT });
+    } catch (error) {
+      if (left === 0 || !browser.connected) throw error;
+    }
   }
 }
