@@ -11,9 +11,9 @@
 
 /**
  * Milliseconds that what the program has sent gets for leaving: the worker, and its sockets, end with the program. A TCP
- * peer may be slow to read; who does not want to wait so long ends the worker.
+ * peer may be slow to read, or never read again.
  */
-const DRAIN_LIMIT = 60_000;
+const DRAIN_LIMIT = 10_000;
 
 /** Tells of a program's output and, once, of its end. */
 export class ProgramReporter {
