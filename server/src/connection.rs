@@ -45,6 +45,14 @@ impl Wakers {
     }
 }
 
+/// Adds a waker once. A task polls for new streams each time it wakes, whatever for: for the direction in which the
+/// client opens none, the list would grow with every request of a connection.
+fn register(list: &mut Vec<Waker>, waker: &Waker) {
+    if !list.iter().any(|known| known.will_wake(waker)) {
+        list.push(waker.clone());
+    }
+}
+
 /// A QUIC connection. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct Connection {
@@ -217,7 +225,7 @@ impl Connection {
         if let Some(error) = &state.lost {
             return Poll::Ready(Err(error.clone()));
         }
-        state.wakers.accept[dir as usize].push(cx.waker().clone());
+        register(&mut state.wakers.accept[dir as usize], cx.waker());
         Poll::Pending
     }
 
@@ -229,7 +237,7 @@ impl Connection {
         if let Some(id) = state.proto.streams().open(dir) {
             return Poll::Ready(Ok(id));
         }
-        state.wakers.open[dir as usize].push(cx.waker().clone());
+        register(&mut state.wakers.open[dir as usize], cx.waker());
         Poll::Pending
     }
 }
@@ -458,5 +466,30 @@ impl Drop for RecvStream {
             self.stop(VarInt::from_u32(0));
         }
         self.connection.state.borrow_mut().wakers.read.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Task;
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_task_that_polls_again_and_again_is_registered_once() {
+        let (one, other) = (Waker::from(Arc::new(Task)), Waker::from(Arc::new(Task)));
+        let mut list = Vec::new();
+        for _ in 0..1000 {
+            register(&mut list, &one);
+            register(&mut list, &other);
+        }
+        assert_eq!(list.len(), 2);
     }
 }
