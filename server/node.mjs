@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 
 // Node 26.10 hangs at its exit when a thread that optimises JavaScript then waits for the main thread to collect garbage
-// (V8's CollectionBarrier; one in twenty exits on a busy machine). Without those threads the main thread optimises, and
+// (V8's CollectionBarrier; one of eighteen exits on a busy machine). Without those threads the main thread optimises, and
 // Maglev, which keeps its own, is left out. Most of the work here is WebAssembly's, which has other threads.
 setFlagsFromString('--no-maglev');
 setFlagsFromString('--no-concurrent-recompilation');
