@@ -26,9 +26,10 @@
 
   /** Dependencies come before dependents: the text is concatenated. */
   const modules = [
-    'abi.js', 'address.js', 'datagram-queue.js', 'byte-queue.js', 'timers.js', 'attempt.js', 'udp-port.js', 'udp.js',
-    'tcp-writer.js', 'tcp-port.js', 'tcp-listener.js', 'tcp.js', 'options.js', 'memory.js', 'descriptors.js', 'poll.js',
-    'stdin.js', 'stream-transfer.js', 'syscalls.js', 'suspendable.js', 'library.js',
+    'abi.js', 'address.js', 'datagram-queue.js', 'byte-queue.js', 'timers.js', 'attempt.js', 'browser-errors.js',
+    'socket-base.js', 'udp-stripe.js', 'udp-port.js', 'udp.js', 'tcp-writer.js', 'tcp-port.js', 'tcp-listener.js',
+    'tcp-lifecycle.js', 'tcp.js', 'options.js', 'memory.js', 'descriptors.js', 'poll.js', 'stdin.js',
+    'stream-transfer.js', 'syscalls.js', 'suspendable.js', 'library.js',
 #if ENVIRONMENT_MAY_BE_NODE
     'node/udp-socket.js', 'node/tcp-socket.js', 'node/tcp-server-socket.js',
 #endif

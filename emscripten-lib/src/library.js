@@ -89,7 +89,7 @@ export function createLibrary({
 
   // One for all connections: the pipe's capacity is the browser's.
   const capacity = new Capacity();
-  /** @type {import('./tcp.js').TcpPlatform} */
+  /** @type {import('./tcp-lifecycle.js').TcpPlatform} */
   const tcpPlatform = {
     clients() {
       const TCPSocket = choose('TCPSocket', NodeTCPSocket);

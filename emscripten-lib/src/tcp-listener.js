@@ -1,11 +1,14 @@
 // A listening TCP port: the browser's TCPServerSocket, and the connections it has accepted that the program has not.
 // It speaks Direct Sockets: no sockaddr, no descriptor, no errno but of opening.
-import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EIO, ERRNO_BY_CODE } from './abi.js';
+import { bindErrno } from './browser-errors.js';
 
 /** Connections taken from the browser ahead of accept(), at most; the others wait in the system's queue. */
 const ACCEPT_AHEAD_MAX = 64;
 /** The system's queue: Linux's net.core.somaxconn. */
 const LISTEN_BACKLOG = 4096;
+
+/** Chrome's, for Isolated Web Apps. */
+const SERVER_PORT_RULE = { ports: 'TCP server ports', lowest: 32768 };
 
 /** Ports being released, by number: a bind that follows a close at once waits for it. @type {Map<number, Promise<void>>} */
 const releasingListeners = new Map();
@@ -66,33 +69,7 @@ export class TcpListener {
       this.localPort = info.localPort;
       this.pull();
     } catch (error) {
-      throw this.bindErrno(error);
-    }
-  }
-
-  /** @param {any} error @returns {number} */
-  bindErrno(error) {
-    const code = ERRNO_BY_CODE[/** @type {keyof typeof ERRNO_BY_CODE} */ (error?.code)];
-    if (code !== undefined) return code;
-    const { localAddress, localPort, explain } = this.options;
-    const what = `bind ${localAddress}:${localPort}`;
-    switch (error?.name) {
-      case 'NetworkError': return EADDRINUSE;
-      // Chromium 156: "The address is not valid", of one that this machine does not have.
-      case 'DataError': return EADDRNOTAVAIL;
-      case 'TypeError': return EINVAL;
-      case 'InvalidAccessError':
-      case 'NotAllowedError':
-      case 'SecurityError':
-        explain(`${what}: EACCES: ${localPort > 0 && localPort < 32768
-          ? 'Chrome refuses TCP server ports below 32768 to Isolated Web Apps: use 32768 or above'
-          : `${error.name}: ${error.message}. The app's manifest needs "direct-sockets", "local-network-access", ` +
-            '"local-network", "loopback-network" and "cross-origin-isolated" in permissions_policy, and the user has ' +
-            'to allow local network access'}`);
-        return EACCES;
-      default:
-        explain(`${what}: EIO: ${error?.name}: ${error?.message}`);
-        return EIO;
+      throw bindErrno(error, this.options, SERVER_PORT_RULE, this.options.explain);
     }
   }
 

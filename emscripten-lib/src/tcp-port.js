@@ -1,9 +1,8 @@
 // One TCP connection, as the browser's TCPSocket has it: opening, reading ahead within a bound, ending either half,
 // closing without losing what was accepted. It speaks Direct Sockets: no sockaddr, no descriptor, no errno but of a
 // connection that could not be opened or that broke. Sending safely is tcp-writer.js's.
-import {
-  EACCES, ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EINVAL, EIO, ERRNO_BY_CODE, ETIMEDOUT,
-} from './abi.js';
+import { ECONNABORTED, ECONNRESET, ETIMEDOUT } from './abi.js';
+import { connectErrno } from './browser-errors.js';
 import { ByteQueue } from './byte-queue.js';
 import { TcpWriter } from './tcp-writer.js';
 
@@ -90,7 +89,7 @@ export class TcpPort {
       this.adopt(socket, await socket.opened);
     } catch (error) {
       openConnections.delete(this);
-      throw this.connectErrno(error, performance.now() - begun);
+      throw connectErrno(error, performance.now() - begun, this.options.what, this.options.explain);
     }
   }
 
@@ -108,33 +107,6 @@ export class TcpPort {
       onError: (error) => this.break(error),
     });
     this.pull();
-  }
-
-  /** @param {any} error @param {number} elapsed ms @returns {number} */
-  connectErrno(error, elapsed) {
-    const code = ERRNO_BY_CODE[/** @type {keyof typeof ERRNO_BY_CODE} */ (error?.code)];
-    if (code !== undefined) return code;
-    const { what, explain } = this.options;
-    switch (error?.name) {
-      case 'NetworkError':
-        // The browser has one name for all of these; Linux gives up a connection after two minutes.
-        if (/resolved/.test(error.message)) return EHOSTUNREACH;
-        return elapsed > 20000 ? ETIMEDOUT : ECONNREFUSED;
-      case 'TypeError':
-      case 'DataError':
-        explain(`${what}: EINVAL: ${error.message}`);
-        return EINVAL;
-      case 'InvalidAccessError':
-      case 'NotAllowedError':
-      case 'SecurityError':
-        explain(`${what}: EACCES: ${error.name}: ${error.message}. The app's manifest needs "direct-sockets", ` +
-          '"local-network-access", "local-network", "loopback-network" and "cross-origin-isolated" in ' +
-          'permissions_policy, and the user has to allow local network access');
-        return EACCES;
-      default:
-        explain(`${what}: EIO: ${error?.name}: ${error?.message}`);
-        return EIO;
-    }
   }
 
   /** Reads on, if there is room. */

@@ -1,15 +1,18 @@
 // One UDP port, held by one or several of the browser's UDPSockets ("stripes"): opening, writing, reading, replacing a
 // stripe that broke, closing. It speaks Direct Sockets and nothing else: no sockaddr, no errno but of opening, no queue.
-import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EIO, EMSGSIZE, ENETUNREACH, ERRNO_BY_CODE } from './abi.js';
+import { EADDRINUSE, EADDRNOTAVAIL } from './abi.js';
+import { bindErrno, describe, isPortTaken, sendErrno } from './browser-errors.js';
 import { DATAGRAM_OVERHEAD } from './datagram-queue.js';
+import { Stripe, pause } from './udp-stripe.js';
 
 /** A stripe that cannot be reopened is tried again after 10 ms, then twice as long each time, up to this. */
 const REOPEN_DELAY_MAX = 1000;
-/** A socket that has not closed after this many ms is left behind (seen after a TypeError from a write, Chromium 156). */
-const CLOSE_LIMIT = 1000;
 /** For how long a destination whose write was rejected is refused, in ms: each rejection costs a stripe. */
 const REFUSE_MS = 1000;
 const REFUSED_DESTINATIONS = 256;
+
+/** Chrome's, for Isolated Web Apps. */
+const PORT_RULE = { ports: 'UDP ports', lowest: 1024 };
 
 /** Ports being released, by number: a bind that follows a close at once waits for it. @type {Map<number, Promise<void>>} */
 const releasing = new Map();
@@ -128,13 +131,13 @@ export class UdpPort {
    * @returns {Promise<Stripe>}
    */
   async openWithoutSharing(error) {
-    if (!this.sharing || isPortTaken(error)) throw await this.bindErrno(error);
+    if (!this.sharing || isPortTaken(error)) throw await this.whyNotBound(error);
     this.sharing = false;
     let stripe;
     try {
       stripe = await this.openStripe();
     } catch (second) {
-      throw await this.bindErrno(second);
+      throw await this.whyNotBound(second);
     }
     this.options.say(`DS_STRIPES=${this.options.stripes} needs address sharing, which was refused ` +
       `(${describe(error)}): going on with one socket. Add "direct-sockets-multicast" to permissions_policy in the ` +
@@ -180,7 +183,7 @@ export class UdpPort {
    * @param {any} error
    * @returns {Promise<number>}
    */
-  async bindErrno(error) {
+  async whyNotBound(error) {
     if (!isPortTaken(error) || error.code !== undefined) return this.errnoOf(error);
     if (this.localPort === 0) return EADDRNOTAVAIL;
     const { UDPSocket } = this.options;
@@ -197,27 +200,7 @@ export class UdpPort {
 
   /** @param {any} error @returns {number} */
   errnoOf(error) {
-    const { localAddress, localPort } = this;
-    const code = ERRNO_BY_CODE[/** @type {keyof typeof ERRNO_BY_CODE} */ (error?.code)];
-    if (code !== undefined) return code;
-    switch (error?.name) {
-      case 'NetworkError': return EADDRINUSE;
-      // "The address is not valid": not one of this machine's (Chromium 156).
-      case 'DataError': return EADDRNOTAVAIL;
-      case 'TypeError': return EINVAL;
-      case 'InvalidAccessError':
-      case 'NotAllowedError':
-      case 'SecurityError':
-        this.options.explain(`bind ${localAddress}:${localPort}: EACCES: ${localPort > 0 && localPort < 1024
-          ? 'Chrome refuses UDP ports below 1024 to Isolated Web Apps: use 1024 or above'
-          : `${describe(error)}. The app's manifest needs "direct-sockets", "local-network-access", "local-network", ` +
-            '"loopback-network" and "cross-origin-isolated" in permissions_policy, and the user has to allow local ' +
-            'network access'}`);
-        return EACCES;
-      default:
-        this.options.explain(`bind ${localAddress}:${localPort}: EIO: ${describe(error)}`);
-        return EIO;
-    }
+    return bindErrno(error, this, PORT_RULE, this.options.explain);
   }
 
   /** @param {Stripe} stripe */
@@ -341,105 +324,4 @@ export class UdpPort {
     });
     if (this.localPort !== 0) releasing.set(this.localPort, done);
   }
-}
-
-/** One of the browser's UDPSockets, with its reader and writer. */
-class Stripe {
-  /** @param {UdpPort} port @param {UDPSocket} socket @param {UDPSocketOpenInfo} info */
-  constructor(port, socket, info) {
-    this.port = port;
-    this.socket = socket;
-    this.info = info;
-    this.reader = info.readable.getReader();
-    this.writer = info.writable.getWriter();
-    this.broken = false;
-    /** In the order of writing, which is the order in which the writes settle. @type {UDPMessage[]} */
-    this.written = [];
-
-    // Bound once: a closure for each datagram would cost more than the datagram.
-    this.onWritten = () => {
-      this.port.sent(/** @type {UDPMessage} */ (this.written.shift()));
-    };
-    this.onRejected = (/** @type {unknown} */ error) => {
-      const message = /** @type {UDPMessage} */ (this.written.shift());
-      if (this.broken) {
-        // Written after the one that broke the stream, and not at fault.
-        this.port.transmit(message);
-        return;
-      }
-      if (this.writer.desiredSize === null) this.break();
-      this.port.rejected(message, error);
-    };
-    this.onRead = (/** @type {Awaited<ReturnType<DatagramReader['read']>>} */ result) => {
-      if (this.broken || this.port.closed) return;
-      if (result.done) {
-        this.break();
-        return;
-      }
-      this.port.options.onDatagram(result.value);
-      this.pump();
-    };
-    this.onReadFailed = () => {
-      if (!this.broken && !this.port.closed) this.break();
-    };
-  }
-
-  pump() {
-    this.reader.read().then(this.onRead, this.onReadFailed);
-  }
-
-  /** @param {UDPMessage} message */
-  write(message) {
-    this.written.push(message);
-    this.writer.write(message).then(this.onWritten, this.onRejected);
-  }
-
-  break() {
-    this.broken = true;
-    this.port.replace(this).catch(() => {});
-  }
-
-  /** Streams first: a socket whose streams are locked cannot be closed. */
-  async close() {
-    await Promise.allSettled([this.reader.cancel(), this.writer.abort()]);
-    this.reader.releaseLock();
-    this.writer.releaseLock();
-    const closing = Promise.allSettled([this.socket.close(), this.socket.closed]);
-    await Promise.race([closing, pause(CLOSE_LIMIT)]);
-  }
-}
-
-/** @param {number} ms @returns {Promise<void>} */
-function pause(ms) {
-  return new Promise((resolve) => {
-    // In Node it must not keep the process running.
-    /** @type {any} */ (setTimeout(resolve, ms)).unref?.();
-  });
-}
-
-/**
- * Chromium names the network stack's error in the text: "Stream aborted by the remote: net::ERR_ACCESS_DENIED".
- * @param {any} error
- * @returns {number}
- */
-function sendErrno(error) {
-  const code = ERRNO_BY_CODE[/** @type {keyof typeof ERRNO_BY_CODE} */ (error?.code)];
-  if (code !== undefined) return code;
-  switch (/net::ERR_(\w+)/.exec(error?.message ?? '')?.[1]) {
-    case 'ACCESS_DENIED':
-    case 'NETWORK_ACCESS_DENIED': return EACCES;
-    case 'INVALID_ARGUMENT': return EINVAL;
-    case 'MSG_TOO_BIG': return EMSGSIZE;
-    default: return ENETUNREACH;
-  }
-}
-
-/** @param {any} error */
-function isPortTaken(error) {
-  return error?.name === 'NetworkError';
-}
-
-/** @param {any} error */
-function describe(error) {
-  return error?.name ? `${error.name}: ${error.message}` : String(error);
 }

@@ -2,12 +2,13 @@
 // meaning "not yet". It holds the receive queue, the peer, the pending error. It never waits, sees no wasm memory and no
 // descriptor; the browser's sockets are behind UdpPort. Linux decides every case (net/ipv4/udp.c, net/ipv6/udp.c).
 import {
-  AF_INET6, EACCES, EAGAIN, EBADF, EDESTADDRREQ, EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOTCONN, EOPNOTSUPP, EPIPE,
+  EACCES, EAGAIN, EBADF, EDESTADDRREQ, EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOTCONN, EOPNOTSUPP, EPIPE,
   IPPROTO_UDP, MSG_MORE, MSG_OOB, POLLERR, POLLHUP, POLLNVAL, POLLRDHUP, READABLE, SHUT_RD, SHUT_RDWR, SHUT_WR,
   SOCK_DGRAM, WRITABLE,
 } from './abi.js';
 import { ipFromText, isLoopback, isMapped, isWildcard, sameIp } from './address.js';
 import { DatagramQueue } from './datagram-queue.js';
+import { SocketBase, literalIp } from './socket-base.js';
 import { UdpPort } from './udp-port.js';
 
 /** Linux's net.core.rmem_default, reported by SO_RCVBUF and SO_SNDBUF of a fresh socket. */
@@ -26,7 +27,7 @@ const LENGTH_MAX_6 = 65527;
 /** @typedef {import('./address.js').Endpoint} Endpoint */
 /** @typedef {import('./address.js').Ip} Ip */
 
-export class UdpSocket {
+export class UdpSocket extends SocketBase {
   /**
    * @param {object} setup
    * @param {number} setup.family AF_INET or AF_INET6
@@ -37,10 +38,7 @@ export class UdpSocket {
    * @param {(text: string) => void} setup.explain the same in debug builds only: why a call failed and what to do
    */
   constructor({ family, queue, UDPSocket, stripes, say, explain }) {
-    this.family = family;
-    this.type = SOCK_DGRAM;
-    this.protocol = IPPROTO_UDP;
-    this.queue = queue;
+    super({ family, type: SOCK_DGRAM, protocol: IPPROTO_UDP, queue });
     this.UDPSocket = UDPSocket;
     this.say = say;
     this.explain = explain;
@@ -54,30 +52,11 @@ export class UdpSocket {
     this.namedPort = false;
     /** @type {UdpPort | undefined} */
     this.port = undefined;
-    /** Why the last bind failed, until someone has been told. */
-    this.bindError = 0;
     /** @type {Endpoint | undefined} */
     this.peer = undefined;
-    /** SO_ERROR. */
-    this.error = 0;
-    this.readShut = false;
-    this.writeShut = false;
 
-    // Socket options. Timeouts are ms: 0 waits for ever, negative not at all.
-    this.receiveTimeout = 0;
-    this.sendTimeout = 0;
-    this.reuseAddress = false;
-    this.keepAlive = false;
-    /** @type {number | undefined} */
-    this.linger = undefined;
-    this.broadcast = false;
-    this.v6Only = false;
     this.stripes = stripes;
     this.sendBuffer = BUFFER_DEFAULT;
-    /** Sizes asked for by the program, passed on to the browser when it binds. @type {number | undefined} */
-    this.askedSendBuffer = undefined;
-    /** @type {number | undefined} */
-    this.askedReceiveBuffer = undefined;
     /** @type {DatagramQueue<UDPMessage>} */
     this.received = new DatagramQueue(BUFFER_DEFAULT);
   }
@@ -284,17 +263,6 @@ export class UdpSocket {
     return !this.port || this.port.down || 2 * this.port.outstanding <= this.sendBuffer;
   }
 
-  /** SO_ERROR: reading clears it. */
-  takeError() {
-    const { error } = this;
-    this.error = 0;
-    return error;
-  }
-
-  throwPending() {
-    if (this.error !== 0) throw this.takeError();
-  }
-
   /** @param {UDPMessage} message */
   deliver(message) {
     const { peer } = this;
@@ -328,16 +296,12 @@ export class UdpSocket {
     this.keepAlive = value;
   }
 
-  wildcard() {
-    return literal(this.family === AF_INET6 ? '::' : '0.0.0.0');
-  }
-
   /**
    * The address to write for a destination; Linux takes the wildcard for this host.
    * @param {Ip} ip
    */
   reachable(ip) {
-    if (isWildcard(ip)) return literal(ip.family === 6 ? '::1' : '127.0.0.1');
+    if (isWildcard(ip)) return literalIp(ip.family === 6 ? '::1' : '127.0.0.1');
     if (ip.text === '255.255.255.255' && !this.broadcast) throw EACCES;
     if (this.v6Only && isMapped(ip)) throw ENETUNREACH;
     return ip;
@@ -349,8 +313,8 @@ export class UdpSocket {
    */
   sourceTowards(peer) {
     if (!isLoopback(peer)) return this.wildcard();
-    if (peer.family === 4) return literal('127.0.0.1');
-    return literal(isMapped(peer) ? '::ffff:127.0.0.1' : '::1');
+    if (peer.family === 4) return literalIp('127.0.0.1');
+    return literalIp(isMapped(peer) ? '::ffff:127.0.0.1' : '::1');
   }
 }
 
@@ -359,9 +323,4 @@ function isFrom(message, ip) {
   if (message.remoteAddress === ip.text) return true;
   const from = ipFromText(message.remoteAddress);
   return from !== undefined && sameIp(from, ip);
-}
-
-/** @param {string} text */
-function literal(text) {
-  return /** @type {Ip} */ (ipFromText(text));
 }

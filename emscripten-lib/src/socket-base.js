@@ -1,0 +1,64 @@
+// What datagram and stream sockets have in common: identity, the options that both keep, which halves are shut down, the
+// pending error. No attempt, no browser, no wasm memory: those are the kinds' (udp.js, tcp.js).
+import { AF_INET6 } from './abi.js';
+import { ipFromText } from './address.js';
+
+/** @typedef {import('./address.js').Ip} Ip */
+
+export class SocketBase {
+  /**
+   * @param {object} kind
+   * @param {number} kind.family AF_INET or AF_INET6
+   * @param {number} kind.type SOCK_*
+   * @param {number} kind.protocol IPPROTO_*
+   * @param {import('./attempt.js').WaitQueue} kind.queue notified at every change of readiness
+   */
+  constructor({ family, type, protocol, queue }) {
+    this.family = family;
+    this.type = type;
+    this.protocol = protocol;
+    this.queue = queue;
+
+    /** SO_ERROR. */
+    this.error = 0;
+    /** Why the last bind failed, until someone has been told. */
+    this.bindError = 0;
+    this.readShut = false;
+    this.writeShut = false;
+
+    // Options. Timeouts are ms: 0 waits for ever, negative not at all.
+    this.receiveTimeout = 0;
+    this.sendTimeout = 0;
+    this.reuseAddress = false;
+    this.broadcast = false;
+    this.v6Only = false;
+    this.keepAlive = false;
+    /** Seconds; undefined is off. @type {number | undefined} */
+    this.linger = undefined;
+    /** Sizes asked for by the program, passed on to the browser. @type {number | undefined} */
+    this.askedSendBuffer = undefined;
+    /** @type {number | undefined} */
+    this.askedReceiveBuffer = undefined;
+  }
+
+  /** SO_ERROR: reading clears it. */
+  takeError() {
+    const { error } = this;
+    this.error = 0;
+    return error;
+  }
+
+  throwPending() {
+    if (this.error !== 0) throw this.takeError();
+  }
+
+  /** @returns {Ip} */
+  wildcard() {
+    return literalIp(this.family === AF_INET6 ? '::' : '0.0.0.0');
+  }
+}
+
+/** @param {string} text @returns {Ip} */
+export function literalIp(text) {
+  return /** @type {Ip} */ (ipFromText(text));
+}

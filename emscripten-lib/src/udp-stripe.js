@@ -1,0 +1,80 @@
+// One of the browser's UDPSockets, one of the several that may hold a port ("stripes"): reading, writing in order, noticing
+// that it broke, closing. What becomes of a datagram, and of a broken stripe, is UdpPort's business.
+
+/** A socket that has not closed after this many ms is left behind (seen after a TypeError from a write, Chromium 156). */
+const CLOSE_LIMIT = 1000;
+
+/** @typedef {import('./udp-port.js').UdpPort} UdpPort */
+
+export class Stripe {
+  /** @param {UdpPort} port @param {UDPSocket} socket @param {UDPSocketOpenInfo} info */
+  constructor(port, socket, info) {
+    this.port = port;
+    this.socket = socket;
+    this.info = info;
+    this.reader = info.readable.getReader();
+    this.writer = info.writable.getWriter();
+    this.broken = false;
+    /** In the order of writing, which is the order in which the writes settle. @type {UDPMessage[]} */
+    this.written = [];
+
+    // Bound once: a closure for each datagram would cost more than the datagram.
+    this.onWritten = () => {
+      this.port.sent(/** @type {UDPMessage} */ (this.written.shift()));
+    };
+    this.onRejected = (/** @type {unknown} */ error) => {
+      const message = /** @type {UDPMessage} */ (this.written.shift());
+      if (this.broken) {
+        // Written after the one that broke the stream, and not at fault.
+        this.port.transmit(message);
+        return;
+      }
+      if (this.writer.desiredSize === null) this.break();
+      this.port.rejected(message, error);
+    };
+    this.onRead = (/** @type {Awaited<ReturnType<DatagramReader['read']>>} */ result) => {
+      if (this.broken || this.port.closed) return;
+      if (result.done) {
+        this.break();
+        return;
+      }
+      this.port.options.onDatagram(result.value);
+      this.pump();
+    };
+    this.onReadFailed = () => {
+      if (!this.broken && !this.port.closed) this.break();
+    };
+  }
+
+  pump() {
+    this.reader.read().then(this.onRead, this.onReadFailed);
+  }
+
+  /** @param {UDPMessage} message */
+  write(message) {
+    this.written.push(message);
+    this.writer.write(message).then(this.onWritten, this.onRejected);
+  }
+
+  break() {
+    this.broken = true;
+    this.port.replace(this).catch(() => {});
+  }
+
+  /** Streams first: a socket whose streams are locked cannot be closed. */
+  async close() {
+    await Promise.allSettled([this.reader.cancel(), this.writer.abort()]);
+    this.reader.releaseLock();
+    this.writer.releaseLock();
+    const closing = Promise.allSettled([this.socket.close(), this.socket.closed]);
+    await Promise.race([closing, pause(CLOSE_LIMIT)]);
+  }
+}
+
+/** @param {number} ms @returns {Promise<void>} */
+export function pause(ms) {
+  return new Promise((resolve) => {
+    // In Node it must not keep the process running.
+    /** @type {any} */ (setTimeout(resolve, ms)).unref?.();
+  });
+}
