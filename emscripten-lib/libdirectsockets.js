@@ -28,8 +28,8 @@
   const modules = [
     'abi.js', 'address.js', 'datagram-queue.js', 'byte-queue.js', 'timers.js', 'attempt.js', 'browser-errors.js',
     'socket-base.js', 'udp-stripe.js', 'udp-port.js', 'udp.js', 'tcp-writer.js', 'tcp-port.js', 'tcp-listener.js',
-    'tcp-lifecycle.js', 'tcp.js', 'options.js', 'memory.js', 'descriptors.js', 'poll.js', 'stdin.js',
-    'stream-transfer.js', 'syscalls.js', 'suspendable.js', 'library.js',
+    'tcp-lifecycle.js', 'tcp.js', 'options.js', 'memory.js', 'descriptors.js', 'guarded.js', 'poll.js',
+    'epoll.js', 'stdin.js', 'stream-transfer.js', 'syscalls.js', 'suspendable.js', 'library.js',
 #if ENVIRONMENT_MAY_BE_NODE
     'node/udp-socket.js', 'node/tcp-socket.js', 'node/tcp-server-socket.js',
 #endif
@@ -122,7 +122,16 @@ return createLibrary({
     __syscall_poll: (fds, nfds, timeout) => DirectSockets.poll(fds, nfds, timeout),
     // poll() with a timeout of 0 comes here.
     __syscall_poll_nonblocking: (fds, nfds) => DirectSockets.probe(fds, nfds),
+
+    __syscall_epoll_create1: (flags) => DirectSockets.epollCreate(flags),
+    __syscall_epoll_ctl: (epfd, op, fd, event) => DirectSockets.epollControl(epfd, op, fd, event),
+    __syscall_epoll_pwait: (epfd, events, max, timeout, u1, u2) => DirectSockets.epollWait(epfd, events, max, timeout),
   };
+
+  // Later Emscriptens come here with a timeout of 0.
+  if ('__syscall_epoll_pwait_nonblocking' in LibraryManager.library) {
+    library.__syscall_epoll_pwait_nonblocking = (epfd, events, max) => DirectSockets.epollWait(epfd, events, max, 0);
+  }
 
 #if SYSCALLS_REQUIRE_FILESYSTEM
   Object.assign(library, {

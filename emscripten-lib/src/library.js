@@ -3,6 +3,7 @@
 import { EOPNOTSUPP } from './abi.js';
 import { makeAttempter } from './attempt.js';
 import { makeDescriptors } from './descriptors.js';
+import { makeEpoll } from './epoll.js';
 import { Memory } from './memory.js';
 import { stripesFrom } from './options.js';
 import { makePoll } from './poll.js';
@@ -121,6 +122,7 @@ export function createLibrary({
     ...syscalls,
     poll,
     probe,
+    ...makeEpoll(FS, memory, attempter),
     makeSuspendable,
     /** Once, when FS is up. */
     start() {

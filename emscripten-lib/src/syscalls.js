@@ -7,6 +7,7 @@ import {
   SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM,
 } from './abi.js';
 import { ipFromText, mapped } from './address.js';
+import { guarded } from './guarded.js';
 import { SOCKADDR_MAX } from './memory.js';
 import { findOption } from './options.js';
 import { makeStreamTransfer } from './stream-transfer.js';
@@ -32,23 +33,6 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
   const { access } = memory;
   const streams = makeStreamTransfer(memory, attempter);
   const msghdr = access.msghdr;
-
-  /**
-   * Makes thrown errnos return values. FS throws objects that carry one.
-   * @template {any[]} A
-   * @param {(...args: A) => number | Promise<number>} syscall
-   * @returns {(...args: A) => number | Promise<number>}
-   */
-  const guarded = (syscall) => (...args) => {
-    try {
-      return syscall(...args);
-    } catch (error) {
-      if (typeof error === 'number') return -error;
-      const { name, errno } = /** @type {{ name?: string, errno?: number }} */ (error);
-      if (name === 'ErrnoError' && errno !== undefined) return -errno;
-      throw error;
-    }
-  };
 
   /** Waits even on a non-blocking descriptor: for what the browser alone knows. See UdpSocket.beginBind. */
   const complete = (/** @type {Socket} */ socket, /** @type {() => number} */ attempt) =>

@@ -30,7 +30,7 @@ test('numbers that Emscripten\'s own table lacks are those of the C headers', ()
   // musl's and glibc's agree on all but the time limits, which musl numbers by the size of long.
   const checks = Object.entries(UNCHECKED).filter(([name]) => !name.endsWith('TIMEO'))
     .map(([name, value]) => `_Static_assert(${name} == ${value}, "${name}");`);
-  const source = ['#define _GNU_SOURCE', '#include <netinet/tcp.h>', '#include <poll.h>', '#include <sys/socket.h>',
+  const source = ['#define _GNU_SOURCE', '#include <netinet/tcp.h>', '#include <poll.h>', '#include <sys/epoll.h>', '#include <sys/socket.h>',
     ...checks].join('\n');
   execFileSync(process.env.CC ?? 'cc', ['-fsyntax-only', '-x', 'c', '-'], { input: source });
 });

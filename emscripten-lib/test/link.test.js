@@ -23,6 +23,7 @@ before(async () => {
     { source: 'echo.c', output: 'worker.js', flags: ['-O2', '-sJSPI', '-sENVIRONMENT=worker'] },
     { source: 'stdin.c', output: 'stdin.mjs', flags: MODULE },
     { source: 'tasks.c', output: 'tasks.mjs', flags: MODULE },
+    { source: 'epoll.c', output: 'epoll.mjs', flags: MODULE },
     { source: 'reopen.c', output: 'reopen.js',
       flags: ['-O2', '-sJSPI', '-sEXIT_RUNTIME', '--pre-js', join(import.meta.dirname, 'link', 'failing-writes.js')] },
     { source: 'stdio.c', output: 'stdio.js', flags: ['-O2', '-sJSPI', '-sEXIT_RUNTIME'] },
@@ -123,6 +124,30 @@ test('while main waits, calls that do not wait work from any stack, and close wa
     } };
     await createModule(Module);`);
   assert.deepEqual(stdout.split('\n'), ['waiting', 'probe 1', 'received 1', 'waiting again', '-1 EBADF', '']);
+  assert.equal(code, 0);
+});
+
+test('epoll waits for standard input, a pipe and a socket together, and sees them closed', async () => {
+  const { stdout, code } = await withModule('epoll.mjs', `
+    let input;
+    const stdinStream = new ReadableStream({ start: (controller) => void (input = controller) });
+    const tasks = {
+      'waiting for a pipe': () => Module._write_pipe(),
+      'waiting for a socket': () => Module._send_datagram(),
+      'waiting for input': () => input.enqueue(new Uint8Array(1)),
+      'waiting for a closed socket, then a pipe': () => {
+        Module._close_socket();
+        Module._write_pipe();
+      },
+      'waiting for a closed epoll': () => Module._close_epoll(),
+    };
+    const Module = { stdinStream, print(line) {
+      console.log(line);
+      if (tasks[line]) setImmediate(tasks[line]);
+    } };
+    await createModule(Module);`);
+  assert.deepEqual(stdout.split('\n').filter((line) => !line.startsWith('waiting')),
+    ['pipe', 'socket', 'standard input', 'pipe', 'EBADF', '']);
   assert.equal(code, 0);
 });
 

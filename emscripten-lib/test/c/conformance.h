@@ -61,13 +61,16 @@ static const char *outcome(long value) {
     case ECONNRESET: return "ECONNRESET";
     case EDESTADDRREQ: return "EDESTADDRREQ";
     case EDOM: return "EDOM";
+    case EEXIST: return "EEXIST";
     case EFAULT: return "EFAULT";
     case EINPROGRESS: return "EINPROGRESS";
     case EINVAL: return "EINVAL";
     case EIO: return "EIO";
     case EISCONN: return "EISCONN";
+    case ELOOP: return "ELOOP";
     case EMSGSIZE: return "EMSGSIZE";
     case ENETUNREACH: return "ENETUNREACH";
+    case ENOENT: return "ENOENT";
     case ENOPROTOOPT: return "ENOPROTOOPT";
     case ENOSYS: return "ENOSYS";
     case ENOTCONN: return "ENOTCONN";
@@ -202,7 +205,7 @@ __attribute__((unused)) static double now_ms(void) {
 }
 
 // poll's revents by name.
-__attribute__((unused)) static const char *events(short revents) {
+__attribute__((unused)) static const char *events(int revents) {
   static char text[96];
   text[0] = 0;
   if (revents & POLLIN) strcat(text, " IN");
