@@ -1,16 +1,19 @@
 // POSIX sockets on Chrome's Direct Sockets, for stock Emscripten 6.0.5 and later:
 //
 //   emcc prog.c -sJSPI --js-library path/to/libdirectsockets.js
+//   emcc prog.c -pthread -sPROXY_TO_PTHREAD --js-library path/to/libdirectsockets.js
 //
 // This file is the seam to Emscripten and nothing else. At link time it reads the ES modules in src/, takes their import
 // and export lines off, and emits them as one closure, $DirectSockets; the syscalls below hand their arguments on. What
 // they do is in src/, which is tested and type-checked as ordinary modules.
 
-#if ASYNCIFY != 2
-{{{ error('libdirectsockets.js suspends the program while a call waits, which needs JSPI: add -sJSPI to the link command') }}}
+#if PTHREADS && !PROXY_TO_PTHREAD
+// JSPI would suspend main() while it waits for a socket, but nothing can while it waits for a thread (pthread_join, a
+// mutex): the event loop stands still then, and with it the sockets of all threads.
+{{{ error('libdirectsockets.js keeps the sockets on the main runtime thread, whose event loop main() must not block: add -sPROXY_TO_PTHREAD to -pthread') }}}
 #endif
-#if PTHREADS
-{{{ error('libdirectsockets.js does not support -pthread yet: link without it') }}}
+#if !PTHREADS && ASYNCIFY != 2
+{{{ error('libdirectsockets.js suspends the program while a call waits, which needs JSPI: add -sJSPI to the link command, or -pthread -sPROXY_TO_PTHREAD for a program with threads') }}}
 #endif
 #if WASMFS
 {{{ error('libdirectsockets.js makes sockets streams of the JavaScript file system: link without -sWASMFS') }}}
@@ -65,7 +68,8 @@
     $DirectSockets__deps: ['$FS', '$DNS', '$runtimeKeepalivePush', '$runtimeKeepalivePop', '$readI53FromI64', ...heaps],
     // After FS has opened the standard streams.
     $DirectSockets__postset: () => addAtPostCtor('DirectSockets.start();'),
-    $DirectSockets: `=(() => {
+    // With threads there is one, on the main runtime thread.
+    $DirectSockets: `={{{ PTHREADS ? 'ENVIRONMENT_IS_PTHREAD ? undefined : ' : '' }}}(() => {
 'use strict';
 ${bundle}
 return createLibrary({
@@ -80,8 +84,16 @@ return createLibrary({
   NodeTCPSocket: ENVIRONMENT_IS_NODE ? NodeTCPSocket : undefined,
   NodeTCPServerSocket: ENVIRONMENT_IS_NODE ? NodeTCPServerSocket : undefined,
 #endif
+#if PTHREADS
+  canWait: () => !!PThread.currentProxiedOperationCallerThread,
+  // -sPROXY_TO_PTHREAD keeps the runtime until main() returns or a thread calls exit(), which a wait must not hold up.
+  keepRuntime() {},
+  letRuntimeGo() {},
+#else
+  canWait: () => true,
   keepRuntime() { {{{ runtimeKeepalivePush() }}} },
   letRuntimeGo() { {{{ runtimeKeepalivePop() }}} },
+#endif
   access: {
     bytes: () => HEAPU8,
     readPointer: (p) => {{{ makeGetValue('p', 0, '*') }}},
@@ -145,24 +157,10 @@ return createLibrary({
   });
 #endif
 
-  for (const name of Object.keys(library)) {
-    if (!name.startsWith('__syscall_') && name !== 'fd_read') continue;
-    if (name.endsWith('__deps')) continue;
-    library[name + '__deps'] ??= ['$DirectSockets'];
-    // Not Emscripten's way of suspending, of which the stock poll() has the mark.
-    library[name + '__async'] = false;
-    const signature = LibraryManager.library[name + '__sig'];
-    library[name + '__postset'] =
-      `_${name} = DirectSockets.makeSuspendable(_${name}, '${signature}', {{{ MEMORY64 ? 'true' : 'false' }}});`;
-  }
-
 #if SYSCALLS_REQUIRE_FILESYSTEM
   Object.assign(library, {
     // printf() comes here: a program without sockets does not get the library for it.
     fd_write__deps: ['$FS', '$stock_fd_write'],
-    fd_write__postset: `if (typeof DirectSockets != 'undefined') {
-      _fd_write = DirectSockets.makeSuspendable(_fd_write, '${LibraryManager.library.fd_write__sig}', {{{ MEMORY64 ? 'true' : 'false' }}});
-    }`,
     fd_write: (fd, iov, iovcnt, pnum) => {
       var stream = FS.getStream(fd);
       if (stream?.node?.socket) return DirectSockets.writev(stream, iov, iovcnt, pnum);
@@ -170,6 +168,45 @@ return createLibrary({
     },
   });
 #endif
+
+#if PTHREADS
+  // A Promise makes Emscripten keep the calling thread asleep until it is settled; a proxied call must return one.
+  library.$answerThread__deps = ['$PThread'];
+  library.$answerThread = (value) =>
+    PThread.currentProxiedOperationCallerThread && typeof value == 'number' ? Promise.resolve(value) : value;
+
+  /**
+   * Makes a call run on the main runtime thread, whichever thread it comes from: `directsockets_NAME` there does what the
+   * import NAME did. The marks are not the import's own, because -sJSPI takes __async for the wish to suspend.
+   */
+  const onMainThread = (name) => {
+    const parameters = Array.from({ length: library[name].length }, (_, index) => `a${index}`).join(', ');
+    const there = `directsockets_${name.replace(/^__syscall_/, '')}`;
+    library[there] = eval(`(${parameters}) => answerThread((${library[name]})(${parameters}))`);
+    library[there + '__deps'] = ['$answerThread', ...library[name + '__deps']];
+    library[there + '__proxy'] = 'sync';
+    library[there + '__async'] = true;
+    library[name] = eval(`(${parameters}) => _${there}(${parameters})`);
+    library[name + '__deps'] = [there];
+    library[name + '__proxy'] = 'none';
+  };
+#endif
+
+  for (const name of Object.keys(library)) {
+    if (!/^(__syscall_|fd_)/.test(name) || name.endsWith('__deps')) continue;
+    library[name + '__deps'] ??= ['$DirectSockets'];
+    // Not Emscripten's way of suspending, of which the stock poll() has the mark.
+    library[name + '__async'] = false;
+#if PTHREADS
+    onMainThread(name);
+#else
+    const signature = LibraryManager.library[name + '__sig'];
+    const suspendable =
+      `_${name} = DirectSockets.makeSuspendable(_${name}, '${signature}', {{{ MEMORY64 ? 'true' : 'false' }}});`;
+    library[name + '__postset'] =
+      name === 'fd_write' ? `if (typeof DirectSockets != 'undefined') { ${suspendable} }` : suspendable;
+#endif
+  }
 
   addToLibrary(library);
 })();

@@ -13,7 +13,7 @@ import { EAGAIN } from './abi.js';
 /**
  * @typedef {object} Attempter
  * @property {<T extends number>(attempt: () => T, how: How) => number | Promise<number>} call
- * @property {(attempt: () => number, queues: WaitQueue[], timeout: number, late: Late) => Promise<number>} wait
+ * @property {(attempt: () => number, queues: WaitQueue[], timeout: number, late: Late) => number | Promise<number>} wait
  */
 
 /** The value of a call whose time is over. @typedef {number | (() => number)} Late */
@@ -29,18 +29,23 @@ import { EAGAIN } from './abi.js';
  */
 
 /**
- * @param {{ timers: import('./timers.js').Timers, hold: () => void, release: () => void }} host
- *   `hold` and `release` bracket every wait: they keep the runtime and Node's event loop alive meanwhile.
+ * @param {object} host
+ * @param {import('./timers.js').Timers} host.timers
+ * @param {() => boolean} host.canWait false where nothing could make the running call's caller wait
+ * @param {() => void} host.hold with `release` it brackets every wait: they keep the runtime and Node's event loop alive
+ * @param {() => void} host.release
  * @returns {Attempter}
  */
-export function makeAttempter({ timers, hold, release }) {
+export function makeAttempter({ timers, canWait, hold, release }) {
   /**
    * Makes the attempt again at each notification of one of the queues. Resolves to its value, to -errno, or to `late`
-   * once `timeout` ms (0 or less: never) are over. The attempt runs inside the notification, so that a datagram goes
+   * once `timeout` ms (0 or less: never) are over, which is at once where the caller can't wait. The attempt runs inside the notification, so that a datagram goes
    * to exactly one waiter; it must not run user code, and does not: the program resumes in a later microtask.
    */
   /** @type {Attempter['wait']} */
   function wait(attempt, queues, timeout, late) {
+    const tooLate = () => (typeof late === 'number' ? late : late());
+    if (!canWait()) return tooLate();
     return new Promise((resolve, reject) => {
       let done = false;
       /** @type {import('./timers.js').Alarm | undefined} */
@@ -71,7 +76,7 @@ export function makeAttempter({ timers, hold, release }) {
       if (timeout > 0) {
         alarm = timers.after(timeout, () => {
           finish();
-          resolve(typeof late === 'number' ? late : late());
+          resolve(tooLate());
         });
       }
     });

@@ -29,6 +29,7 @@ import { drained } from './udp-port.js';
  * @property {UDPSocketClass} [NodeUDPSocket] outside Node there is none, as of the next two
  * @property {TCPSocketClass} [NodeTCPSocket]
  * @property {TCPServerSocketClass} [NodeTCPServerSocket]
+ * @property {() => boolean} canWait whether the caller of the running call can be made to wait
  * @property {() => void} keepRuntime
  * @property {() => void} letRuntimeGo
  */
@@ -44,8 +45,8 @@ import { drained } from './udp-port.js';
 
 /** @param {Host} host */
 export function createLibrary({
-  FS, access, Module, isNode, debug, print, hostName, NodeUDPSocket, NodeTCPSocket, NodeTCPServerSocket, keepRuntime,
-  letRuntimeGo,
+  FS, access, Module, isNode, debug, print, hostName, NodeUDPSocket, NodeTCPSocket, NodeTCPServerSocket, canWait,
+  keepRuntime, letRuntimeGo,
 }) {
   const options = Module.directSockets ??= {};
   options.drained ??= async () => void await Promise.all([drained(), tcpDrained()]);
@@ -63,6 +64,12 @@ export function createLibrary({
   const timers = makeTimers(chooseSleeper({ isNode }), () => performance.now());
   const attempter = makeAttempter({
     timers,
+    canWait() {
+      if (canWait()) return true;
+      explain('a call would have to wait on the main runtime thread, whose event loop brings what it waits for: it did ' +
+        'not wait. Call it from a thread');
+      return false;
+    },
     hold() {
       keepRuntime();
       hold();

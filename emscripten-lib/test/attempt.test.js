@@ -6,11 +6,12 @@ import { makeAttempter } from '../src/attempt.js';
 import { makeTimers } from '../src/timers.js';
 import { FakeClock, FakeNode, settled } from './support.js';
 
-function setup() {
+function setup({ canWait = true } = {}) {
   const clock = new FakeClock();
   let held = 0;
   const attempter = makeAttempter({
     timers: makeTimers(clock.sleep, clock.now),
+    canWait: () => canWait,
     hold: () => held++,
     release: () => held--,
   });
@@ -43,6 +44,17 @@ test('an errno comes back negative', () => {
 test('what is no errno is thrown on', () => {
   const { attempter, queue } = setup();
   assert.throws(() => attempter.call(() => { throw new RangeError('bug'); }, blocking(queue)), RangeError);
+});
+
+test('a call whose caller cannot wait is at the end of its time at once', () => {
+  const { attempter, queue, held } = setup({ canWait: false });
+  const { attempt, state } = gate();
+  assert.equal(attempter.call(attempt, blocking(queue)), -EAGAIN);
+  assert.equal(attempter.call(attempt, { ...blocking(queue), late: () => 5 }), 5);
+  assert.equal(attempter.wait(attempt, [queue], 1000, 0), 0);
+  assert.equal(held(), 0);
+  queue.notifyListeners(1);
+  assert.equal(state.attempts, 2, 'nothing goes on in the background');
 });
 
 test('a non-blocking call that would wait is -EAGAIN, a number', () => {

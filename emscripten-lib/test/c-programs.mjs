@@ -100,11 +100,12 @@ export function buildPrograms(target) {
  * Compiles programs of test/link, each with its own flags.
  * @param {{ source: string, output: string, flags: string[], fails?: boolean }[]} programs
  *   one that `fails` leaves what emcc said in `output`
+ * @param {string} [set] names these programs: each test file has its own
  * @returns {Promise<string>} the directory the programs are in
  */
-export function buildLinkPrograms(programs) {
+export function buildLinkPrograms(programs, set = 'link') {
   const inputs = [...filesBelow(join(here, 'link')), ...libraryFiles()];
-  return cached('link', inputs, (directory) => programs.map(({ source, output, flags, fails }) => {
+  return cached(set, inputs, (directory) => programs.map(({ source, output, flags, fails }) => {
     const out = join(directory, output);
     const words = [EMCC, '-Wno-experimental', '--js-library', join(library, 'libdirectsockets.js'), ...flags,
       join(here, 'link', source), '-o', fails ? `${out}.js` : out];
@@ -116,6 +117,21 @@ export function buildLinkPrograms(programs) {
 export function nodeWithJspi() {
   const installed = join(repository, 'node_modules', '.bin', 'node');
   return existsSync(installed) ? installed : process.execPath;
+}
+
+/**
+ * Runs a program of its own under Node with JSPI; the process ends by itself although its sockets are open.
+ * @param {string} directory where
+ * @param {string[]} args
+ * @returns {Promise<{ stdout: string, code: number }>}
+ */
+export async function runNode(directory, args) {
+  try {
+    return { stdout: (await run(nodeWithJspi(), args, { cwd: directory, timeout: TIME_LIMIT_MS })).stdout, code: 0 };
+  } catch (error) {
+    const { stdout, code } = /** @type {any} */ (error);
+    return { stdout, code };
+  }
 }
 
 export const CHROMIUM_RUNNER = join(repository, 'iwa', 'run-program.mjs');

@@ -18,7 +18,8 @@ test('without UDPSocket socket() is EOPNOTSUPP, and one console line says what t
   const printed = [];
   const library = createLibrary({
     FS, access: /** @type {any} */ ({ bytes: () => new Uint8Array(64), msghdr: {} }), Module: {}, isNode: false, debug: true,
-    print: (text) => printed.push(text), hostName: () => null, keepRuntime() {}, letRuntimeGo() {},
+    print: (text) => printed.push(text), hostName: () => null,
+    canWait: () => true, keepRuntime() {}, letRuntimeGo() {},
   });
   assert.equal(library.socket(AF_INET, SOCK_DGRAM, 0), -EOPNOTSUPP);
   assert.equal(library.socket(AF_INET, SOCK_DGRAM, 0), -EOPNOTSUPP);

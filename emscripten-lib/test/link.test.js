@@ -1,14 +1,11 @@
 // The library in stock Emscripten: optimised and not, as a script and as a module, with standard input, called from
 // JavaScript while main waits, and refused where it cannot work. The programs are in test/link.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { promisify } from 'node:util';
-import { CHROMIUM_RUNNER, buildLinkPrograms, nodeWithJspi, whyNoChromium } from './c-programs.mjs';
+import { CHROMIUM_RUNNER, buildLinkPrograms, runNode, whyNoChromium } from './c-programs.mjs';
 
-const run = promisify(execFile);
 const MODULE = ['-O2', '-sJSPI', '-sMODULARIZE', '-sEXPORT_ES6', '-sEXIT_RUNTIME'];
 
 let directory = '';
@@ -32,19 +29,7 @@ before(async () => {
   ]);
 });
 
-/**
- * Runs a program; the process ends by itself although its sockets are open.
- * @param {string[]} args
- * @returns {Promise<{ stdout: string, code: number }>}
- */
-async function node(...args) {
-  try {
-    return { stdout: (await run(nodeWithJspi(), args, { cwd: directory, timeout: 60_000 })).stdout, code: 0 };
-  } catch (error) {
-    const { stdout, code } = /** @type {any} */ (error);
-    return { stdout, code };
-  }
-}
+const node = (/** @type {string[]} */ ...args) => runNode(directory, args);
 
 /** Runs JavaScript that has the ES module `name` as createModule. @param {string} name @param {string} script */
 const withModule = (name, script) => node('--input-type=module', '--eval', `

@@ -20,7 +20,7 @@ const bytes = (/** @type {string} */ base64) => Uint8Array.from(atob(base64), (c
   start(run, program) {
     const tell = (/** @type {object} */ message) =>
       /** @type {any} */ (globalThis).tellLauncher(JSON.stringify({ run, ...message }));
-    const worker = new Worker(scripts.createScriptURL('/worker.js'), { name: program.url });
+    const worker = new Worker(scripts.createScriptURL(`/thread.js#${program.url}`), { name: program.url });
     worker.addEventListener('message', ({ data }) => tell(data));
     worker.addEventListener('error', (event) => tell({ failed: event.message || 'the worker could not be loaded' }));
     worker.postMessage({ start: program });

@@ -1,14 +1,9 @@
 /**
  * The worker in which one Emscripten program runs: a classic one, because that is what emcc's default output is made
- * for; an ES module (-sEXPORT_ES6) is imported. It gets `{start: {url, args, stdin}}` once and `{stdin: bytes | null}`,
- * and answers with ProgramMessages (app/emscripten-program.js).
+ * for; an ES module (-sEXPORT_ES6) is imported. thread.js loads it. It gets
+ * `{start: {url, args, stdin}}` once and `{stdin: bytes | null}`, and answers with ProgramMessages
+ * (app/emscripten-program.js).
  */
-
-// An IWA's policy lets no string become a script. Programs load their own parts by string (importScripts, and `new
-// Worker` with -pthread), so this worker's default policy lets scripts of the app's own origin through.
-/** @type {any} */ (globalThis).trustedTypes.createPolicy('default', {
-  createScriptURL: (/** @type {string} */ url) => (new URL(url, location.href).origin === location.origin ? url : null),
-});
 
 // The app's module: the launcher mounts iwa/app as /app/, and a URL's .. ends at the root.
 const tools = import('../app/emscripten-program.js');
@@ -35,8 +30,9 @@ async function run(url, options, report) {
     return;
   }
   const { default: createModule } = await import(url);
-  await createModule(options);
-  if (report.over) return;
+  const module = await createModule(options);
+  // With threads, main() has one of its own and goes on.
+  if (report.over || '__emscripten_proxy_main' in module) return;
   report.print('stderr', `${url}: exit code unknown: the program is linked without -sEXIT_RUNTIME`);
   await report.exit(0);
 }

@@ -127,7 +127,7 @@ fn npm_run(script: &str) -> Command {
 }
 
 /// Tests of emscripten-lib that need the toolchain, a browser or both; its others need Node alone.
-const LINKING: [&str; 1] = ["emscripten-lib/test/link.test.js"];
+const LINKING: [&str; 2] = ["emscripten-lib/test/link.test.js", "emscripten-lib/test/link-threads.test.js"];
 const CONFORMANCE: [&str; 2] = ["emscripten-lib/test/conformance.test.js", "emscripten-lib/test/upload.test.js"];
 
 fn unit_tests() -> Vec<PathBuf> {
