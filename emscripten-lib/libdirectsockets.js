@@ -154,11 +154,6 @@ return createLibrary({
       if (stream?.node?.stdin) return DirectSockets.readStdin(stream, iov, iovcnt, pnum);
       return stock_fd_read(fd, iov, iovcnt, pnum);
     },
-  });
-#endif
-
-#if SYSCALLS_REQUIRE_FILESYSTEM
-  Object.assign(library, {
     // printf() comes here: a program without sockets does not get the library for it.
     fd_write__deps: ['$FS', '$stock_fd_write'],
     fd_write: (fd, iov, iovcnt, pnum) => {

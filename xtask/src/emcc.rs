@@ -14,12 +14,13 @@ pub(crate) fn command(toolchain: Toolchain, arguments: &[OsString], install: boo
     Err(replace(command.args(with_library(arguments))))
 }
 
-/// emcc's arguments with the library and JSPI switched on. Compiling without linking needs neither, and clang refuses
-/// `--js-library` then.
+/// emcc's arguments with the library switched on, and with what makes a call wait: JSPI, or the thread that it is on.
+/// Compiling without linking needs neither, and clang refuses `--js-library` then.
 fn with_library(given: &[OsString]) -> Vec<OsString> {
     let mut arguments = Vec::new();
     if links(given) {
-        arguments.push("-sJSPI".into());
+        let threads = given.iter().any(|argument| argument == "-pthread" || argument == "-sPTHREADS");
+        arguments.push(if threads { "-sPROXY_TO_PTHREAD" } else { "-sJSPI" }.into());
         // As any other program: what it has printed is flushed when main returns, and its exit status is told.
         arguments.push("-sEXIT_RUNTIME".into());
         arguments.push("--js-library".into());
@@ -56,6 +57,7 @@ mod tests {
         assert_eq!(linked[4..], os(&["-Wno-experimental", "echo.c", "-o", "echo.js"]));
         assert_eq!(with_library(&os(&["-c", "echo.c"])), os(&["-c", "echo.c"]));
         assert_eq!(with_library(&os(&["--version"])), os(&["--version"]));
+        assert_eq!(with_library(&os(&["-pthread", "a.c"]))[0], "-sPROXY_TO_PTHREAD");
         assert!(!with_library(&os(&["a.c", "-Wexperimental"])).contains(&"-Wno-experimental".into()));
     }
 }
