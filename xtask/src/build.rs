@@ -28,7 +28,7 @@ const NEARLY_FULL: u64 = 200_000_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, clap::ValueEnum)]
 pub(crate) enum Artifact {
-    /// target/release: server and client for this machine
+    /// target/release: server, client and relay for this machine
     Native,
     /// target/dist: the server as WebAssembly
     Wasm,
@@ -84,7 +84,7 @@ impl Artifact {
 
     fn outputs(self) -> Vec<PathBuf> {
         match self {
-            Self::Native => vec![repo::native_server(), repo::native_client()],
+            Self::Native => vec![repo::native_server(), repo::native_client(), repo::relay()],
             Self::Wasm => repo::wasm_server().to_vec(),
             Self::Iwa => vec![repo::app()],
         }
@@ -148,8 +148,9 @@ fn forget_package(command: &mut Command) {
 fn native() -> Result<bool> {
     let before = modified(&Artifact::Native.outputs());
     let mut command = cargo();
-    command.args(["build", "--release", "--package", "socket-iwa-server", "--package", "socket-iwa-native"]);
-    step("native server and client", &mut command, LIMIT, Show::Live)?;
+    command.args(["build", "--release"]);
+    command.args(["socket-iwa-server", "socket-iwa-native", "socket-iwa-stress"].map(|name| format!("--package={name}")));
+    step("native server, client and relay", &mut command, LIMIT, Show::Live)?;
     expect(Artifact::Native)?;
     Ok(modified(&Artifact::Native.outputs()) != before)
 }

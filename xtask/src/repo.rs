@@ -33,6 +33,10 @@ pub(crate) fn native_client() -> PathBuf {
     path("target/release/socket-iwa-client")
 }
 
+pub(crate) fn relay() -> PathBuf {
+    path("target/release/socket-iwa-relay")
+}
+
 /// The WebAssembly server as built: the module beside its loader.
 pub(crate) fn wasm_server() -> [PathBuf; 2] {
     [path("target/dist/socket-iwa-server.js"), path("target/dist/socket_iwa_server.wasm")]
