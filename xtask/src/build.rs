@@ -148,8 +148,8 @@ fn forget_package(command: &mut Command) {
 fn native() -> Result<bool> {
     let before = modified(&Artifact::Native.outputs());
     let mut command = cargo();
-    command.args(["build", "--release"]);
-    command.args(["socket-iwa-server", "socket-iwa-native", "socket-iwa-stress"].map(|name| format!("--package={name}")));
+    let packages = ["socket-iwa-server", "socket-iwa-native", "socket-iwa-stress"];
+    command.args(["build", "--release"]).args(packages.map(|name| format!("--package={name}")));
     step("native server, client and relay", &mut command, LIMIT, Show::Live)?;
     expect(Artifact::Native)?;
     Ok(modified(&Artifact::Native.outputs()) != before)
