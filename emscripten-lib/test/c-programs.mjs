@@ -14,15 +14,26 @@ export const repository = dirname(dirname(here));
 const library = dirname(here);
 
 /** Optimised, because the optimiser is one more thing that can break the library; with assertions, for its messages. */
-const EMCC_FLAGS = ['-O2', '-sASSERTIONS', '-sJSPI', '-sEXIT_RUNTIME', '-Wno-experimental',
-  '--js-library', join(library, 'libdirectsockets.js')];
+const EMCC_FLAGS = ['-O2', '-sASSERTIONS', '-sEXIT_RUNTIME', '--js-library', join(library, 'libdirectsockets.js')];
+const JSPI_FLAGS = [...EMCC_FLAGS, '-sJSPI', '-Wno-experimental'];
+/** A shared memory is not made as large as a program's static data demand. */
+const THREADS_FLAGS = [...EMCC_FLAGS, '-pthread', '-sPROXY_TO_PTHREAD', '-sINITIAL_MEMORY=128MB'];
 
 const EMCC = process.env.EMCC ?? 'emcc';
 
 /** A program that runs longer than this hangs. */
 const TIME_LIMIT_MS = 120_000;
 
-/** @typedef {'linux' | 'node' | 'chromium'} Runtime */
+/**
+ * Where a program runs: natively, or as WebAssembly, which waits by JSPI or, in the last two, by the thread it is on.
+ * @typedef {'linux' | 'node' | 'chromium' | 'node-threads' | 'chromium-threads'} Runtime
+ */
+
+/** All but Linux, the oracle. @type {readonly Exclude<Runtime, 'linux'>[]} */
+export const RUNTIMES = ['node', 'node-threads', 'chromium', 'chromium-threads'];
+
+export const inChromium = (/** @type {Runtime} */ runtime) => runtime.startsWith('chromium');
+const withThreads = (/** @type {Runtime} */ runtime) => runtime.endsWith('-threads');
 
 /** @param {string} directory @returns {string[]} every file below it */
 function filesBelow(directory) {
@@ -39,9 +50,16 @@ function hashOf(files, more) {
   return hash.update(more.join('\0')).digest('hex').slice(0, 16);
 }
 
-/** Names of the programs in test/c. */
-export function programNames() {
-  return readdirSync(join(here, 'c')).filter((name) => name.endsWith('.c')).map((name) => basename(name, '.c')).sort();
+const sourceOf = (/** @type {string} */ program) => join(here, 'c', `${program}.c`);
+
+/**
+ * Names of the programs in test/c.
+ * @param {Runtime} [runtime] only those that can run there: a program that starts threads needs some
+ */
+export function programNames(runtime = 'linux') {
+  const startsThreads = (/** @type {string} */ name) => readFileSync(sourceOf(name), 'utf8').includes('<pthread.h>');
+  return readdirSync(join(here, 'c')).filter((name) => name.endsWith('.c')).map((name) => basename(name, '.c')).sort()
+    .filter((name) => runtime === 'linux' || withThreads(runtime) || !startsThreads(name));
 }
 
 /**
@@ -81,19 +99,20 @@ async function cached(kind, inputs, commands, toolchain) {
 const libraryFiles = () => [join(library, 'libdirectsockets.js'), ...filesBelow(join(library, 'src'))];
 
 /**
- * Compiles the programs of test/c.
- * @param {'native' | 'wasm'} target
+ * Compiles the programs of test/c that can run there.
+ * @param {Runtime} runtime
  * @returns {Promise<string>} the directory the programs are in
  */
-export function buildPrograms(target) {
+export function buildPrograms(runtime) {
   const sources = filesBelow(join(here, 'c'));
-  const source = (/** @type {string} */ name) => join(here, 'c', `${name}.c`);
-  if (target === 'native') {
-    return cached(target, sources, (directory) => programNames().map((name) =>
-      [process.env.CC ?? 'cc', '-O1', '-Wall', '-Wextra', '-Werror', source(name), '-o', join(directory, name)]), false);
+  const names = programNames(runtime);
+  if (runtime === 'linux') {
+    return cached('native', sources, (directory) => names.map((name) => [process.env.CC ?? 'cc', '-O1', '-Wall', '-Wextra',
+      '-Werror', '-pthread', sourceOf(name), '-o', join(directory, name)]), false);
   }
-  return cached(target, [...sources, ...libraryFiles()], (directory) => programNames().map((name) =>
-    [EMCC, ...EMCC_FLAGS, source(name), '-o', join(directory, `${name}.js`)]), true);
+  const [kind, flags] = withThreads(runtime) ? ['wasm-threads', THREADS_FLAGS] : ['wasm', JSPI_FLAGS];
+  return cached(kind, [...sources, ...libraryFiles()], (directory) => names.map((name) =>
+    [EMCC, ...flags, sourceOf(name), '-o', join(directory, `${name}.js`)]), true);
 }
 
 /**
@@ -152,16 +171,41 @@ export function whyNoChromium() {
 export function buildTcpPrograms() {
   const sources = filesBelow(join(here, 'tcp'));
   return cached('tcp', [...sources, ...libraryFiles()], (directory) => sources.map((source) =>
-    [EMCC, ...EMCC_FLAGS, source, '-o', join(directory, `${basename(source, '.c')}.js`)]), true);
+    [EMCC, ...JSPI_FLAGS, source, '-o', join(directory, `${basename(source, '.c')}.js`)]), true);
 }
 
+/** @typedef {{ stdout: string, stderr: string, code: number }} Ending */
+
 /**
+ * Runs programs of test/c on one runtime, in Chromium all in one browser.
  * @param {Runtime} runtime
- * @param {string} name a program of test/c
- * @returns {Promise<{ stdout: string, stderr: string, code: number }>}
+ * @returns {Promise<{ run(program: string): Promise<Ending>, close(): Promise<void> }>}
  */
-export async function runProgram(runtime, name) {
-  return runCommand(runtime, await buildPrograms(runtime === 'linux' ? 'native' : 'wasm'), name, []);
+export async function openRuntime(runtime) {
+  const directory = await buildPrograms(runtime);
+  if (!inChromium(runtime)) {
+    return { run: (program) => runCommand(runtime, directory, program, []), async close() {} };
+  }
+  const { withBrowser } = await import('../../iwa/program-runner.mjs');
+  const opened = Promise.withResolvers();
+  const closing = Promise.withResolvers();
+  const closed = withBrowser((run) => {
+    opened.resolve(run);
+    return closing.promise;
+  });
+  closed.catch(opened.reject);
+  /** @type {import('../../iwa/program-runner.mjs').Run} */
+  const run = await opened.promise;
+  return {
+    async run(program) {
+      const { stdout, stderr, code } = await run(join(directory, `${program}.js`), [], { timeout: TIME_LIMIT_MS / 1000 });
+      return { stdout, stderr, code };
+    },
+    async close() {
+      closing.resolve(undefined);
+      await closed;
+    },
+  };
 }
 
 /**
@@ -169,14 +213,15 @@ export async function runProgram(runtime, name) {
  * @param {string} directory where the compiled program is
  * @param {string} name
  * @param {string[]} programArgs
- * @returns {Promise<{ stdout: string, stderr: string, code: number }>}
+ * @returns {Promise<Ending>}
  */
 export async function runCommand(runtime, directory, name, programArgs) {
-  const [file, ...args] = {
-    linux: [join(directory, name), ...programArgs],
-    node: [nodeWithJspi(), join(directory, `${name}.js`), ...programArgs],
-    chromium: [nodeWithJspi(), CHROMIUM_RUNNER, '--timeout', '0', join(directory, `${name}.js`), '--', ...programArgs],
-  }[runtime];
+  const program = join(directory, runtime === 'linux' ? name : `${name}.js`);
+  const [file, ...args] = runtime === 'linux'
+    ? [program, ...programArgs]
+    : inChromium(runtime)
+      ? [nodeWithJspi(), CHROMIUM_RUNNER, '--timeout', '0', program, '--', ...programArgs]
+      : [nodeWithJspi(), program, ...programArgs];
   try {
     const { stdout, stderr } = await run(file, args, { cwd: repository, timeout: TIME_LIMIT_MS, maxBuffer: 1 << 26 });
     return { stdout, stderr, code: 0 };

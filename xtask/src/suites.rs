@@ -20,7 +20,7 @@ pub(crate) enum Suite {
     Rust,
     /// eslint, types, the unit tests of the JavaScript parts
     Js,
-    /// C programs: Linux, Node and Chromium print the same
+    /// C programs: Linux, Node and Chromium, with threads and without, print the same
     Conformance,
     /// the native server with the native client and curl
     Native,
@@ -38,6 +38,8 @@ pub(crate) struct Step {
     pub(crate) command: Command,
     /// Reads the numbers of tests out of the command's output. None where the command is one check.
     pub(crate) count: Option<fn(&str) -> Counts>,
+    /// A JSON file that the command writes, with more than the numbers.
+    pub(crate) report: Option<PathBuf>,
 }
 
 impl Suite {
@@ -79,6 +81,7 @@ impl Suite {
                     name: "cargo test",
                     command: cargo_with("test --quiet --workspace"),
                     count: Some(counts::of_cargo_test),
+                    report: None,
                 },
             ],
             Self::Js => vec![
@@ -87,7 +90,11 @@ impl Suite {
                 node_test("unit tests", unit_tests())?,
             ],
             Self::Conformance => {
-                vec![node_test("linking", files(&LINKING))?, node_test("conformance", files(&CONFORMANCE))?]
+                let mut conformance = node_test("conformance", files(&CONFORMANCE))?;
+                let report = repo::path("target/conformance-report.json");
+                conformance.command.env("CONFORMANCE_REPORT", &report);
+                conformance.report = Some(report);
+                vec![node_test("linking", files(&LINKING))?, conformance]
             }
             Self::Native => vec![node_test("native server", files(&["xtask/tests/native.test.js"]))?],
             Self::Node => vec![node_test("server on Node", files(&["xtask/tests/node.test.js"]))?],
@@ -111,7 +118,7 @@ pub(crate) fn list(as_json: bool) -> Result<()> {
 }
 
 fn check(name: &'static str, command: Command) -> Step {
-    Step { name, command, count: None }
+    Step { name, command, count: None, report: None }
 }
 
 fn cargo_with(arguments: &str) -> Command {
@@ -163,5 +170,5 @@ fn node_test(name: &'static str, tests: Vec<PathBuf>) -> Result<Step> {
     if let Ok(xtask) = env::current_exe() {
         command.env("XTASK", xtask);
     }
-    Ok(Step { name, command, count: Some(counts::of_node_test) })
+    Ok(Step { name, command, count: Some(counts::of_node_test), report: None })
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: runs suites one after the other and says how each ended. A suite that can't run here fails with
 //! its reason, and the others run.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -51,6 +52,8 @@ struct Ending {
     elapsed: Duration,
     /// Why it failed, and what it left out: one line each.
     reasons: Vec<String>,
+    /// What a step reports besides, for --json.
+    report: Option<Value>,
 }
 
 impl Ending {
@@ -62,14 +65,15 @@ impl Ending {
         json!({
             "name": self.suite.name(), "ok": self.counts.failed == 0, "passed": self.counts.passed,
             "failed": self.counts.failed, "skipped": self.counts.skipped, "seconds": self.elapsed.as_secs_f64(),
-            "reasons": self.reasons,
+            "reasons": self.reasons, "report": self.report,
         })
     }
 }
 
 fn run_suite(suite: Suite, request: &Request<'_>) -> Ending {
     let start = Instant::now();
-    let mut ending = Ending { suite, counts: Counts::default(), elapsed: Duration::ZERO, reasons: Vec::new() };
+    let mut ending =
+        Ending { suite, counts: Counts::default(), elapsed: Duration::ZERO, reasons: Vec::new(), report: None };
     match prepare(suite, request) {
         Ok(steps) => steps.into_iter().for_each(|step| run_step(step, &mut ending)),
         Err(error) => {
@@ -100,6 +104,8 @@ fn run_step(mut step: Step, ending: &mut Ending) {
         return;
     }
     note(&format!("--- {}", step.name));
+    // Not that of an earlier run.
+    step.report.iter().for_each(|file| drop(fs::remove_file(file)));
     let outcome = match run(step.name, &mut step.command, STEP_LIMIT, Show::Live) {
         Ok(outcome) => outcome,
         Err(error) => {
@@ -108,6 +114,9 @@ fn run_step(mut step: Step, ending: &mut Ending) {
             return;
         }
     };
+    if let Some(text) = step.report.and_then(|file| fs::read_to_string(file).ok()) {
+        ending.report = serde_json::from_str(&text).ok();
+    }
     let mut counts = step.count.map_or(Counts { passed: 1, ..Counts::default() }, |count| count(&outcome.text));
     if !outcome.status.success() {
         ending.reasons.push(format!("{}: {}", step.name, describe(outcome.status)));
