@@ -32,9 +32,11 @@
     'abi.js', 'address.js', 'datagram-queue.js', 'byte-queue.js', 'timers.js', 'attempt.js', 'browser-errors.js',
     'socket-base.js', 'udp-stripe.js', 'udp-port.js', 'udp.js', 'tcp-writer.js', 'tcp-port.js', 'tcp-listener.js',
     'tcp-lifecycle.js', 'tcp.js', 'options.js', 'memory.js', 'descriptors.js', 'guarded.js', 'poll.js',
-    'epoll.js', 'stdin.js', 'stream-transfer.js', 'syscalls.js', 'suspendable.js', 'library.js',
+    'epoll.js', 'stdin.js', 'stream-transfer.js', 'syscalls.js', 'addrinfo.js', 'services.js',
+    'made-up-addresses.js', 'dns-message.js', 'dns-resolver.js', 'resolvers.js', 'names.js', 'suspendable.js',
+    'library.js',
 #if ENVIRONMENT_MAY_BE_NODE
-    'node/udp-socket.js', 'node/tcp-socket.js', 'node/tcp-server-socket.js',
+    'node/udp-socket.js', 'node/tcp-socket.js', 'node/tcp-server-socket.js', 'node/lookup.js',
 #endif
   ];
 
@@ -52,6 +54,9 @@
   // One scope for all: a name declared twice is found here rather than by the user's browser.
   new Function(bundle);
 
+  // What freeaddrinfo() of this Emscripten's libc frees besides the first result: names.js.
+  const firstAddressApart = /ai_addr/.test(read('../system/lib/libc/musl/src/network/freeaddrinfo.c'));
+
   /** Stock library functions that are overridden below and still serve whatever is no socket. */
   const stock = {};
   for (const name of ['fd_read', 'fd_write']) {
@@ -65,7 +70,7 @@
   const library = {
     ...stock,
 
-    $DirectSockets__deps: ['$FS', '$DNS', '$runtimeKeepalivePush', '$runtimeKeepalivePop', '$readI53FromI64', ...heaps],
+    $DirectSockets__deps: ['$FS', '$ENV', '$runtimeKeepalivePush', '$runtimeKeepalivePop', '$readI53FromI64', ...heaps],
     // After FS has opened the standard streams.
     $DirectSockets__postset: () => addAtPostCtor('DirectSockets.start();'),
     // With threads there is one, on the main runtime thread.
@@ -78,8 +83,10 @@ return createLibrary({
   debug: {{{ ASSERTIONS ? 'true' : 'false' }}},
   print: (text) => err(text),
   isNode: {{{ ENVIRONMENT_MAY_BE_NODE ? 'ENVIRONMENT_IS_NODE' : 'false' }}},
-  hostName: (address) => DNS.lookup_addr(address),
+  environment: ENV,
+  ownFiles: {{{ NODERAWFS ? 'false' : 'true' }}},
 #if ENVIRONMENT_MAY_BE_NODE
+  lookUpInNode: ENVIRONMENT_IS_NODE ? lookUpInNode : undefined,
   NodeUDPSocket: ENVIRONMENT_IS_NODE ? NodeUDPSocket : undefined,
   NodeTCPSocket: ENVIRONMENT_IS_NODE ? NodeTCPSocket : undefined,
   NodeTCPServerSocket: ENVIRONMENT_IS_NODE ? NodeTCPServerSocket : undefined,
@@ -111,6 +118,13 @@ return createLibrary({
       control: {{{ C_STRUCTS.msghdr.msg_control }}}, controllen: {{{ C_STRUCTS.msghdr.msg_controllen }}},
       flags: {{{ C_STRUCTS.msghdr.msg_flags }}},
     },
+    addrinfo: {
+      flags: {{{ C_STRUCTS.addrinfo.ai_flags }}}, family: {{{ C_STRUCTS.addrinfo.ai_family }}},
+      socktype: {{{ C_STRUCTS.addrinfo.ai_socktype }}}, protocol: {{{ C_STRUCTS.addrinfo.ai_protocol }}},
+      addrlen: {{{ C_STRUCTS.addrinfo.ai_addrlen }}}, addr: {{{ C_STRUCTS.addrinfo.ai_addr }}},
+      canonname: {{{ C_STRUCTS.addrinfo.ai_canonname }}}, next: {{{ C_STRUCTS.addrinfo.ai_next }}},
+      size: {{{ C_STRUCTS.addrinfo.__size__ }}}, firstAddressApart: ${firstAddressApart},
+    },
   },
 });
 })()`,
@@ -138,6 +152,13 @@ return createLibrary({
     __syscall_epoll_create1: (flags) => DirectSockets.epollCreate(flags),
     __syscall_epoll_ctl: (epfd, op, fd, event) => DirectSockets.epollControl(epfd, op, fd, event),
     __syscall_epoll_pwait: (epfd, events, max, timeout, u1, u2) => DirectSockets.epollWait(epfd, events, max, timeout),
+
+    getaddrinfo__deps: ['$DirectSockets', 'malloc'],
+    getaddrinfo: (node, service, hints, result) => DirectSockets.getaddrinfo(node, service, hints, result, _malloc),
+    // libc's gethostbyname() comes here, and its gethostbyaddr() to getnameinfo().
+    _emscripten_lookup_name: (name) => DirectSockets.lookupName(name),
+    getnameinfo: (addr, len, host, hostlen, serv, servlen, flags) =>
+      DirectSockets.getnameinfo(addr, len, host, hostlen, serv, servlen, flags),
   };
 
   // Later Emscriptens come here with a timeout of 0.
@@ -188,7 +209,7 @@ return createLibrary({
 #endif
 
   for (const name of Object.keys(library)) {
-    if (!/^(__syscall_|fd_)/.test(name) || name.endsWith('__deps')) continue;
+    if (!/^(__syscall_|fd_|get|_emscripten_)/.test(name) || name.endsWith('__deps')) continue;
     library[name + '__deps'] ??= ['$DirectSockets'];
     // Not Emscripten's way of suspending, of which the stock poll() has the mark.
     library[name + '__async'] = false;
@@ -196,8 +217,10 @@ return createLibrary({
     onMainThread(name);
 #else
     const signature = LibraryManager.library[name + '__sig'];
-    const suspendable =
-      `_${name} = DirectSockets.makeSuspendable(_${name}, '${signature}', {{{ MEMORY64 ? 'true' : 'false' }}});`;
+    // A lookup has an answer where nothing can suspend.
+    const catches = !/^(__syscall_|fd_)/.test(name);
+    const suspendable = `_${name} = ` +
+      `DirectSockets.makeSuspendable(_${name}, '${signature}', {{{ MEMORY64 ? 'true' : 'false' }}}, ${catches});`;
     library[name + '__postset'] =
       name === 'fd_write' ? `if (typeof DirectSockets != 'undefined') { ${suspendable} }` : suspendable;
 #endif

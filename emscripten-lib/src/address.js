@@ -107,6 +107,24 @@ function wordAt(memory, offset) {
   return ((memory[offset] << 24) | (memory[offset + 1] << 16) | (memory[offset + 2] << 8) | memory[offset + 3]) >>> 0;
 }
 
+/**
+ * IPv4 as inet_aton() reads it: one to four numbers, decimal, octal (0…) or hexadecimal (0x…), of which the last fills
+ * what is left.
+ * @param {string} text
+ * @returns {Ip | undefined}
+ */
+export function ip4FromNumbers(text) {
+  const parts = text.split('.');
+  if (parts.length > 4 || !parts.every((part) => /^(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.test(part))) return undefined;
+  const numbers = parts.map((part) => (/^0[0-7]+$/.test(part) ? parseInt(part, 8) : Number(part)));
+  const last = Number(numbers.pop());
+  if (numbers.some((number) => number > 255) || last >= 256 ** (4 - numbers.length)) return undefined;
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, last);
+  bytes.set(numbers);
+  return ipFromBytes(bytes, 0, 4);
+}
+
 /** @param {string} text @returns {Uint8Array | undefined} */
 function parse4(text) {
   const parts = text.split('.');

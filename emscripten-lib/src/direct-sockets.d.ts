@@ -16,6 +16,8 @@ interface UDPSocketOptions {
   localPort?: number;
   remoteAddress?: string;
   remotePort?: number;
+  /** Of a remote address that is a name. */
+  dnsQueryType?: 'ipv4' | 'ipv6';
   /** Bytes; above 0. */
   sendBufferSize?: number;
   /** Bytes; above 0. */

@@ -3,10 +3,15 @@
 import { EOPNOTSUPP } from './abi.js';
 import { makeAttempter } from './attempt.js';
 import { makeDescriptors } from './descriptors.js';
+import { makeDnsResolver } from './dns-resolver.js';
 import { makeEpoll } from './epoll.js';
+import { MadeUpAddresses } from './made-up-addresses.js';
 import { Memory } from './memory.js';
+import { makeNames } from './names.js';
 import { stripesFrom } from './options.js';
 import { makePoll } from './poll.js';
+import { makeBrowserResolver } from './resolvers.js';
+import { makeServices } from './services.js';
 import { installStdin } from './stdin.js';
 import { makeSuspendable } from './suspendable.js';
 import { makeSyscalls } from './syscalls.js';
@@ -25,8 +30,10 @@ import { drained } from './udp-port.js';
  * @property {boolean} isNode
  * @property {boolean} debug say on the console why a call failed
  * @property {(text: string) => void} print to the console
- * @property {(address: string) => string | null} hostName the name for which getaddrinfo made up this address
- * @property {UDPSocketClass} [NodeUDPSocket] outside Node there is none, as of the next two
+ * @property {Record<string, string>} environment the program's, as it was at its start
+ * @property {boolean} ownFiles FS holds the program's own files, not the machine's
+ * @property {import('./dns-resolver.js').Resolver} [lookUpInNode] outside Node there is none, as of the next three
+ * @property {UDPSocketClass} [NodeUDPSocket]
  * @property {TCPSocketClass} [NodeTCPSocket]
  * @property {TCPServerSocketClass} [NodeTCPServerSocket]
  * @property {() => boolean} canWait whether the caller of the running call can be made to wait
@@ -40,13 +47,23 @@ import { drained } from './udp-port.js';
  * @property {UDPSocketClass} [UDPSocket] used instead of the browser's
  * @property {TCPSocketClass} [TCPSocket]
  * @property {TCPServerSocketClass} [TCPServerSocket]
+ * @property {import('./dns-resolver.js').DnsOptions} [dns] used instead of the platform's resolver
  * @property {() => Promise<void>} [drained] set by the library: resolves once every accepted datagram and byte is on its way
  */
 
+/** Environment variable: what `directSockets.dns.server` or `directSockets.dns.https` would be. */
+const DNS_VARIABLE = 'DIRECTSOCKETS_DNS';
+
+/** @param {string | undefined} value @returns {import('./dns-resolver.js').DnsOptions | undefined} */
+function dnsFrom(value) {
+  if (!value) return undefined;
+  return /^https?:/.test(value) ? { https: value } : { server: value };
+}
+
 /** @param {Host} host */
 export function createLibrary({
-  FS, access, Module, isNode, debug, print, hostName, NodeUDPSocket, NodeTCPSocket, NodeTCPServerSocket, canWait,
-  keepRuntime, letRuntimeGo,
+  FS, access, Module, isNode, debug, print, environment, ownFiles, lookUpInNode, NodeUDPSocket, NodeTCPSocket,
+  NodeTCPServerSocket, canWait, keepRuntime, letRuntimeGo,
 }) {
   const options = Module.directSockets ??= {};
   options.drained ??= async () => void await Promise.all([drained(), tcpDrained()]);
@@ -95,6 +112,18 @@ export function createLibrary({
     throw EOPNOTSUPP;
   }
 
+  const madeUp = new MadeUpAddresses();
+  const services = makeServices(FS, ownFiles);
+  /** @type {import('./dns-resolver.js').Resolver | undefined} */
+  let resolver;
+  /** Made at the first lookup: until then the program may set up its environment. */
+  function chooseResolver() {
+    const udp = () => choose('UDPSocket', NodeUDPSocket);
+    const dns = options.dns ?? dnsFrom(environment[DNS_VARIABLE]);
+    if (dns) return makeDnsResolver(dns, { udp, tcp: () => choose('TCPSocket', NodeTCPSocket), timers, explain });
+    return lookUpInNode ?? makeBrowserResolver(udp, explain);
+  }
+
   // One for all connections: the pipe's capacity is the browser's.
   const capacity = new Capacity();
   /** @type {import('./tcp-lifecycle.js').TcpPlatform} */
@@ -104,7 +133,7 @@ export function createLibrary({
       return { TCPSocket, capacity: TCPSocket.lossless ? undefined : capacity };
     },
     servers: () => choose('TCPServerSocket', NodeTCPServerSocket),
-    hostName: (address) => hostName(address) ?? undefined,
+    madeUp,
     timers,
     explain,
   };
@@ -122,17 +151,20 @@ export function createLibrary({
     },
     createUdp: (family, queue) => new UdpSocket({
       family, queue, UDPSocket: choose('UDPSocket', NodeUDPSocket), stripes: stripesFrom(options.stripes), say, explain,
+      addressBehind: (ip, onKnown) => madeUp.behind(ip, onKnown),
     }),
   });
 
   return {
     ...syscalls,
+    ...makeNames({ memory, attempter, resolver: () => resolver ??= chooseResolver(), services, madeUp }),
     poll,
     probe,
     ...makeEpoll(FS, memory, attempter),
     makeSuspendable,
     /** Once, when FS is up. */
     start() {
+      services.install();
       if (Module.stdinStream) installStdin(FS, access, Module.stdinStream);
     },
   };

@@ -20,10 +20,12 @@ import { ipFromBytes, isWildcard, mapped } from './address.js';
  * @property {number} pointerSize
  * @property {Record<'name' | 'namelen' | 'iov' | 'iovlen' | 'control' | 'controllen' | 'flags', number>} msghdr
  *   offsets of struct msghdr
+ * @property {Record<'flags' | 'family' | 'socktype' | 'protocol' | 'addrlen' | 'addr' | 'canonname' | 'next' | 'size',
+ *   number> & { firstAddressApart: boolean }} addrinfo offsets of struct addrinfo, and what freeaddrinfo() frees: names.js
  */
 
-const SIZE_4 = 16;
-const SIZE_6 = 28;
+export const SIZE_4 = 16;
+export const SIZE_6 = 28;
 /** Of every address the library stores. */
 export const SOCKADDR_MAX = SIZE_6;
 /** struct sockaddr_in6 without the scope id, which RFC 2133 did not have; Linux takes it. */

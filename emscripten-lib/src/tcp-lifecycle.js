@@ -28,7 +28,7 @@ const KEEP_IDLE_DEFAULT = 7200;
  * @property {() => { TCPSocket: TCPSocketClass, capacity: import('./tcp-writer.js').Capacity | undefined }} clients
  *   throws an errno where there is no such class
  * @property {() => TCPServerSocketClass} servers throws an errno where there is no such class
- * @property {(address: string) => string | undefined} hostName the name behind an address that getaddrinfo invented
+ * @property {import('./made-up-addresses.js').MadeUpAddresses} madeUp addresses that stand for names
  * @property {import('./timers.js').Timers} timers
  * @property {(text: string) => void} explain one line on the console in debug builds: why a call failed and what to do
  */
@@ -162,7 +162,8 @@ export class TcpLifecycle extends SocketBase {
     }
     const ip = this.reachable(peer.ip);
     const { TCPSocket, capacity } = this.platform.clients();
-    const host = this.platform.hostName(unmapped(ip).text) ?? unmapped(ip).text;
+    const { madeUp } = this.platform;
+    const host = madeUp.find(ip)?.name ?? unmapped(ip).text;
     /** @type {TCPSocketOptions} */
     // Nagle's algorithm is a matter of speed alone, and off before the program can say so costs it nothing.
     const options = { noDelay: true };
@@ -188,9 +189,11 @@ export class TcpLifecycle extends SocketBase {
     this.connectTold = !nonblocking;
     this.error = 0;
     const port = this.attach({
-      create: () => new TCPSocket(host, peer.port, options),
+      create: () => new TCPSocket(unmapped(madeUp.behind(ip, () => {})).text, peer.port, options),
       // Of this program's own listeners close() frees both ports a moment later.
-      after: Promise.all([listenerReleased(options.localPort ?? 0), listenerReleased(peer.port)]),
+      after: Promise.all([
+        listenerReleased(options.localPort ?? 0), listenerReleased(peer.port), madeUp.find(ip)?.settled,
+      ]),
       capacity,
       what: `connect ${host}:${peer.port}`,
     });

@@ -89,6 +89,8 @@ export class TcpPort {
       this.adopt(socket, await socket.opened);
     } catch (error) {
       openConnections.delete(this);
+      // A made-up address with nothing behind it.
+      if (typeof error === 'number') throw error;
       throw connectErrno(error, performance.now() - begun, this.options.what, this.options.explain);
     }
   }

@@ -133,7 +133,7 @@ export class TcpSocket extends TcpLifecycle {
   peerEndpoint() {
     if (this.state === 'closed') throw EBADF;
     if (this.state !== 'connected' || this.port?.error) throw ENOTCONN;
-    // Of a connection by name, the address the program connected to is one that getaddrinfo made up.
+    // Of a connection by name, the address the program connected to is a made-up one.
     if (this.peer) return this.peer;
     const info = this.port?.info;
     if (!info) throw ENOTCONN;

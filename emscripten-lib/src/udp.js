@@ -36,12 +36,14 @@ export class UdpSocket extends SocketBase {
    * @param {number} setup.stripes default of DS_STRIPES
    * @param {(text: string) => void} setup.say one line on the console
    * @param {(text: string) => void} setup.explain the same in debug builds only: why a call failed and what to do
+   * @param {(ip: Ip, onKnown: () => void) => Ip} [setup.addressBehind] see MadeUpAddresses.behind
    */
-  constructor({ family, queue, UDPSocket, stripes, say, explain }) {
+  constructor({ family, queue, UDPSocket, stripes, say, explain, addressBehind = (ip) => ip }) {
     super({ family, type: SOCK_DGRAM, protocol: IPPROTO_UDP, queue });
     this.UDPSocket = UDPSocket;
     this.say = say;
     this.explain = explain;
+    this.addressBehind = addressBehind;
 
     /** @type {'unbound' | 'opening' | 'bound' | 'closed'} */
     this.state = 'unbound';
@@ -165,7 +167,7 @@ export class UdpSocket extends SocketBase {
     if (!to) throw EDESTADDRREQ;
     // Each of these the browser would answer by breaking the stream.
     if (to.port === 0) throw EINVAL;
-    const ip = this.reachable(to.ip);
+    const ip = this.addressBehind(this.reachable(to.ip), () => this.queue.notifyListeners(WRITABLE));
     if (length > (ip.family === 4 || isMapped(ip) ? LENGTH_MAX_4 : LENGTH_MAX_6)) throw EMSGSIZE;
     if (length === 0 && !this.UDPSocket.takesEmptyDatagrams) {
       this.explain('send: EOPNOTSUPP: Chrome sends no empty datagrams (it receives them): send at least one byte');
@@ -266,8 +268,17 @@ export class UdpSocket extends SocketBase {
   /** @param {UDPMessage} message */
   deliver(message) {
     const { peer } = this;
-    if (peer && !(message.remotePort === peer.port && isFrom(message, peer.ip))) return;
+    if (peer && !(message.remotePort === peer.port && isFrom(message, this.peerAddress(peer.ip)))) return;
     if (this.received.push(message)) this.queue.notifyListeners(READABLE);
+  }
+
+  /** @param {Ip} ip that connect() was given @returns {Ip} where datagrams come from */
+  peerAddress(ip) {
+    try {
+      return this.addressBehind(ip, () => {});
+    } catch {
+      return ip;
+    }
   }
 
   /** Only a connected socket hears of a datagram that could not be sent; an unconnected one does not in Linux either. */

@@ -18,7 +18,7 @@ test('without UDPSocket socket() is EOPNOTSUPP, and one console line says what t
   const printed = [];
   const library = createLibrary({
     FS, access: /** @type {any} */ ({ bytes: () => new Uint8Array(64), msghdr: {} }), Module: {}, isNode: false, debug: true,
-    print: (text) => printed.push(text), hostName: () => null,
+    print: (text) => printed.push(text), environment: {}, ownFiles: true,
     canWait: () => true, keepRuntime() {}, letRuntimeGo() {},
   });
   assert.equal(library.socket(AF_INET, SOCK_DGRAM, 0), -EOPNOTSUPP);
@@ -31,7 +31,8 @@ test('numbers that Emscripten\'s own table lacks are those of the C headers', ()
   // musl's and glibc's agree on all but the time limits, which musl numbers by the size of long.
   const checks = Object.entries(UNCHECKED).filter(([name]) => !name.endsWith('TIMEO'))
     .map(([name, value]) => `_Static_assert(${name} == ${value}, "${name}");`);
-  const source = ['#define _GNU_SOURCE', '#include <netinet/tcp.h>', '#include <poll.h>', '#include <sys/epoll.h>', '#include <sys/socket.h>',
+  const headers = ['netdb.h', 'netinet/tcp.h', 'poll.h', 'sys/epoll.h', 'sys/socket.h'];
+  const source = ['#define _GNU_SOURCE', ...headers.map((name) => `#include <${name}>`),
     ...checks].join('\n');
   execFileSync(process.env.CC ?? 'cc', ['-fsyntax-only', '-x', 'c', '-'], { input: source });
 });
