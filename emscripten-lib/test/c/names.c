@@ -304,6 +304,17 @@ CASE(gethostbyname_of_localhost) {
   result("%s %s", entry->h_name, inet_ntop(AF_INET, entry->h_addr_list[0], text, sizeof text));
 }
 
+// A label of 64 bytes, one too many for DNS: nobody has to be asked.
+static const char impossible[] = "0123456789012345678901234567890123456789012345678901234567890123.test";
+
+CASE(getaddrinfo_of_an_impossible_name) { result("%s", stream(impossible, "80", 0, AF_INET)); }
+
+CASE(gethostbyname_of_an_impossible_name) {
+  struct hostent *entry = gethostbyname(impossible);
+  char text[INET_ADDRSTRLEN];
+  result("%s", entry ? inet_ntop(AF_INET, entry->h_addr_list[0], text, sizeof text) : "none");
+}
+
 CASE(gethostbyname_r_without_room) {
   struct hostent entry, *found_entry;
   char small[8], text[INET_ADDRSTRLEN], buffer[1024];
@@ -420,6 +431,8 @@ int main(void) {
   RUN(getnameinfo_with_an_unknown_flag);
   RUN(gethostbyname_of_a_number);
   RUN(gethostbyname_of_localhost);
+  RUN(getaddrinfo_of_an_impossible_name);
+  RUN(gethostbyname_of_an_impossible_name);
   RUN(gethostbyname_r_without_room);
   RUN(gethostbyaddr_of_loopback);
   RUN(connect_to_what_localhost_resolves_to);
