@@ -70,7 +70,13 @@
   const library = {
     ...stock,
 
-    $DirectSockets__deps: ['$FS', '$ENV', '$runtimeKeepalivePush', '$runtimeKeepalivePop', '$readI53FromI64', ...heaps],
+    // What a host needs to give the program files and an environment, whatever the program exports (docs/calls.md).
+    $directSocketsHost: null,
+    $directSocketsHost__deps: ['$FS', '$ENV'],
+    $directSocketsHost__postset: `{ let host = Module['directSockets'] ??= {}; host['FS'] = FS; host['ENV'] = ENV; }`,
+
+    $DirectSockets__deps: ['$FS', '$ENV', '$directSocketsHost', '$runtimeKeepalivePush', '$runtimeKeepalivePop', '$readI53FromI64',
+      ...heaps],
     // After FS has opened the standard streams.
     $DirectSockets__postset: () => addAtPostCtor('DirectSockets.start();'),
     // With threads there is one, on the main runtime thread.
@@ -176,7 +182,7 @@ return createLibrary({
       return stock_fd_read(fd, iov, iovcnt, pnum);
     },
     // printf() comes here: a program without sockets does not get the library for it.
-    fd_write__deps: ['$FS', '$stock_fd_write'],
+    fd_write__deps: ['$FS', '$stock_fd_write', '$directSocketsHost'],
     fd_write: (fd, iov, iovcnt, pnum) => {
       var stream = FS.getStream(fd);
       if (stream?.node?.socket) return DirectSockets.writev(stream, iov, iovcnt, pnum);

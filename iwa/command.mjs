@@ -3,6 +3,12 @@ import { LaunchError } from './launch-error.mjs';
 
 const NEEDED = [22, 12]; // puppeteer-core 25
 
+/** Whether this Node is new enough for the launchers. */
+export function isRecentNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  return major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1]);
+}
+
 /**
  * Runs a command's main function and ends the process with its exit code.
  *
@@ -12,8 +18,7 @@ const NEEDED = [22, 12]; // puppeteer-core 25
  * @param {(signal: AbortSignal) => Promise<number | void>} main its result is the exit code, 0 by default
  */
 export async function runMain(name, main) {
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
+  if (!isRecentNode()) {
     process.stderr.write(
       `${name}: error: Node ${NEEDED.join('.')} or newer is needed, this is ${process.versions.node}; ` +
         'run it with node_modules/.bin/node (npm ci installs that one)\n',

@@ -1,7 +1,7 @@
 /**
  * Runs Emscripten programs in workers of a throwaway Isolated Web App in a headless Chromium: any number of programs,
- * one after the other or at once, in one browser. A program is emcc's default output (`prog.js`, `prog.wasm`) or an ES
- * module (-sEXPORT_ES6).
+ * one after the other or at once, in one browser. A program is emcc's default output (`prog.js`, `prog.wasm`), a script
+ * linked with -sMODULARIZE, or an ES module (-sEXPORT_ES6).
  *
  *     await withBrowser(async (run) => {
  *       const { code, stdout, stderr } = await run('a.js', ['argument'], { timeout: 10 });
@@ -9,18 +9,22 @@
  *
  * Exit codes: a program linked with -sEXIT_RUNTIME reports its own, and flushes its last unfinished line. Without it
  * the code is that of main's return or of exit() called under it, if the program is a classic script; one that returns
- * from main to go on in callbacks ends by its time limit only. A trap or abort() is code 1, its message on stderr.
+ * from main to go on in callbacks ends by its time limit only. A trap or abort() is 128 and a signal, as in a shell.
  */
+import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { launchIsolatedApp } from './isolated-app.mjs';
 import { LaunchError, within } from './launch-error.mjs';
+import { WriteBack, placeOf, readMount } from './mounts.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 /** Seconds. */
 const PAGE_LIMIT = 30;
 const DEFAULT_TIMEOUT = 60;
+/** Seconds that a program which is ended gets for handing over its files; one that computes never does. */
+const SAVE_LIMIT = 5;
 
 /** The exit code of a program that outlived its time limit, as of timeout(1). */
 export const TIMED_OUT = 124;
@@ -28,16 +32,22 @@ export const TIMED_OUT = 124;
 /**
  * @typedef {object} RunOptions
  * @property {number} [timeout] seconds, default 60; 0 for none
- * @property {string | Uint8Array | AsyncIterable<Uint8Array>} [stdin] without it, standard input is Emscripten's own
- * @property {(line: string) => void} [onStdout] each line as it is printed, without its newline
- * @property {(line: string) => void} [onStderr]
- * @property {AbortSignal} [signal] ends the program; its reason is the error
+ * @property {string | Uint8Array | AsyncIterable<Uint8Array>} [stdin] without it, standard input is Emscripten's own;
+ *   a chunk is asked for when the program reads
+ * @property {(stream: 'stdout' | 'stderr', bytes: Buffer) => void} [output] as the program writes; without it, what it
+ *   writes is in the result
+ * @property {Record<string, string>} [env] beside Emscripten's own
+ * @property {import('./mounts.mjs').Mount[]} [mounts]
+ * @property {(text: string) => void} [warn] a line about files that were left out or not written back
+ * @property {boolean} [verbose] stacks of traps
+ * @property {AbortSignal} [signal] ends the program, its files are written back; its reason is the error
  *
  * @typedef {object} RunResult
  * @property {number} code exit code; TIMED_OUT after the time limit
- * @property {string} stdout lines, each ended by a newline
- * @property {string} stderr as stdout; the message of a trap or abort is its last line
+ * @property {string} stdout
+ * @property {string} stderr the message of a trap or abort is its last line
  * @property {boolean} timedOut
+ * @property {boolean} filesLost something in the mounts could not be written back; `warn` was told what
  *
  * @typedef {(program: string, args?: string[], options?: RunOptions) => Promise<RunResult>} Run
  */
@@ -86,38 +96,65 @@ async function programRunner({ page, mount, lost }, verbose) {
 
   const call = (/** @type {string} */ method, /** @type {any[]} */ ...args) =>
     page.evaluate((name, rest) => /** @type {any} */ (globalThis).runner[name](...rest), method, args);
-  /** @type {Map<string, string>} directory to URL prefix */
+  /** Shows a directory to the app and to no one else on this machine. @type {Map<string, string>} */
   const prefixes = new Map();
+  const show = (/** @type {string} */ directory) => {
+    const prefix = prefixes.get(directory) ?? `/${randomBytes(16).toString('hex')}/`;
+    prefixes.set(directory, prefix);
+    mount(prefix, directory);
+    return prefix;
+  };
+  const urlOf = (/** @type {string} */ prefix, /** @type {string} */ file) =>
+    prefix + file.split('/').map(encodeURIComponent).join('/');
   let runs = 0;
 
   return async function run(program, args = [], options = {}) {
-    const { timeout = DEFAULT_TIMEOUT, stdin, onStdout, onStderr, signal } = options;
+    const { timeout = DEFAULT_TIMEOUT, stdin, output, env = {}, mounts = [], warn = () => {}, signal } = options;
     const file = path.resolve(program);
     await stat(file).catch((error) => {
       throw new LaunchError(`run ${program}: ${error.message}`, { exitCode: 2 });
     });
-    const directory = path.dirname(file);
-    if (!prefixes.has(directory)) {
-      const prefix = `/programs/${prefixes.size + 1}/`;
-      prefixes.set(directory, prefix);
-      mount(prefix, directory);
-    }
-    const url = prefixes.get(directory) + encodeURIComponent(path.basename(file));
+    const start = {
+      url: urlOf(show(path.dirname(file)), path.basename(file)),
+      name: path.basename(file),
+      args, env, verbose: options.verbose ?? false,
+      stdin: stdin !== undefined,
+      directory: placeOf(mounts),
+      mounts: mounts.map((one) => {
+        const prefix = show(one.directory);
+        const entries = readMount(one, warn).map(({ file: _, ...entry }) => ({ ...entry, url: urlOf(prefix, entry.path) }));
+        return { at: one.at, readOnly: one.readOnly, entries };
+      }),
+    };
 
     const id = (runs += 1);
-    const result = { code: TIMED_OUT, stdout: '', stderr: '', timedOut: false };
-    const write = (/** @type {'stdout' | 'stderr'} */ stream, /** @type {string} */ line) => {
-      result[stream] += `${line}\n`;
-      (stream === 'stdout' ? onStdout : onStderr)?.(line);
-    };
+    const result = { code: TIMED_OUT, timedOut: false };
+    /** @type {{stdout: Buffer[], stderr: Buffer[]}} */
+    const printed = { stdout: [], stderr: [] };
+    const write = output ?? ((stream, bytes) => void printed[stream].push(bytes));
+    const saving = new WriteBack(mounts, warn);
+    const source = chunksOf(stdin);
     /** @type {NodeJS.Timeout | undefined} */
     let timer;
+    let saved = () => {};
+    /** @type {Promise<void>} */
+    const filesAreHere = new Promise((resolve) => (saved = resolve));
     const over = new Promise((resolve, reject) => {
       listeners.set(id, (message) => {
-        if ('stream' in message) return write(message.stream, message.line);
-        if ('failed' in message) write('stderr', message.failed);
-        result.code = message.exit ?? 1;
-        resolve(undefined);
+        if ('base64' in message) {
+          const bytes = Buffer.from(message.base64, 'base64');
+          const { change, from, last } = message;
+          if (change) saving.apply(change, bytes, { first: from === 0, last });
+          else write(message.stream, bytes);
+        } else if ('change' in message) saving.apply(message.change);
+        else if ('pull' in message) void feed(id, source, warn);
+        else if ('saved' in message) saved();
+        else if ('warning' in message) warn(message.warning);
+        else {
+          if ('broken' in message) write('stderr', Buffer.from(`${message.broken}\n`));
+          result.code = message.exit ?? 1;
+          resolve(undefined);
+        }
       });
       if (timeout > 0) {
         timer = setTimeout(() => {
@@ -129,26 +166,41 @@ async function programRunner({ page, mount, lost }, verbose) {
     });
     try {
       signal?.throwIfAborted();
-      await Promise.race([call('start', id, { url, args, stdin: stdin !== undefined }), lost]);
-      // Beside the program: it may end without having read everything.
-      if (stdin !== undefined) feed(id, stdin).catch((error) => write('stderr', `stdin: ${error.message}`));
+      await Promise.race([call('start', id, start), lost]);
       await Promise.race([over, lost]);
-      return result;
     } finally {
       clearTimeout(timer);
       over.catch(() => {});
+      if (mounts.length > 0 && (result.timedOut || signal?.aborted)) {
+        const asked = call('save', id).then(() => filesAreHere);
+        await within('ask the program for its files', SAVE_LIMIT, asked, [lost]).catch(() => {
+          saving.failed = true;
+          warn('the program computes and does not answer: what it changed in its files is lost');
+        });
+      }
+      saving.end();
       listeners.delete(id);
       await call('terminate', id).catch(() => {}); // when the page is gone, so is the worker
     }
+    const text = (/** @type {Buffer[]} */ parts) => Buffer.concat(parts).toString();
+    return { ...result, stdout: text(printed.stdout), stderr: text(printed.stderr), filesLost: saving.failed };
   };
 
-  /** @param {number} id @param {string | Uint8Array | AsyncIterable<Uint8Array>} stdin */
-  async function feed(id, stdin) {
-    const chunks = typeof stdin === 'string' || stdin instanceof Uint8Array ? [Buffer.from(stdin)] : stdin;
-    for await (const chunk of chunks) {
-      if (!listeners.has(id)) return;
-      await call('input', id, Buffer.from(chunk).toString('base64'));
-    }
-    if (listeners.has(id)) await call('endInput', id);
+  /**
+   * The next chunk of standard input, which the program has asked for.
+   * @param {number} id @param {AsyncIterator<Uint8Array>} source @param {(text: string) => void} warn
+   */
+  async function feed(id, source, warn) {
+    const { value, done } = await source.next().catch((error) => {
+      warn(`standard input: ${error.message}`); // and so it ends
+      return { value: undefined, done: true };
+    });
+    if (listeners.has(id)) await call('input', id, done || !value ? null : Buffer.from(value).toString('base64')).catch(() => {});
   }
+}
+
+/** @param {RunOptions['stdin']} stdin @returns {AsyncIterator<Uint8Array>} */
+async function* chunksOf(stdin = '') {
+  if (typeof stdin !== 'string' && !(stdin instanceof Uint8Array)) return yield* stdin;
+  if (stdin.length > 0) yield Buffer.from(stdin);
 }

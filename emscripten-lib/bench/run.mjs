@@ -37,7 +37,7 @@ const node = join(repository, 'node_modules', '.bin', 'node');
 const commands = {
   linux: [join(out, 'echo')],
   node: [node, join(out, 'echo.js')],
-  chromium: [node, join(repository, 'iwa', 'run-program.mjs'), '--timeout', '0', join(out, 'echo.js'), '--'],
+  chromium: [node, join(repository, 'iwa', 'iwa-run.mjs'), '--chromium', join(out, 'echo.js'), '--'],
 };
 
 /** @param {string} runtime @param {string} stripes @returns {Promise<string>} what the load generator found */

@@ -1,6 +1,6 @@
 // Standard input from a ReadableStream of bytes (Module.stdinStream): descriptor 0 then is the read end of a pipe, on
-// which read() waits, poll() sees data, and the end of the stream is an end of file. It reads no more than one chunk
-// ahead of the program.
+// which read() waits, poll() sees data, and the end of the stream is an end of file. It takes a chunk from the stream when
+// the program asks for one: what a program does not read is left to whoever reads next.
 import { EAGAIN, FIONREAD, O_RDONLY, POLLHUP, READABLE, S_IFDIR, S_IFIFO } from './abi.js';
 
 /**
@@ -22,7 +22,7 @@ export function installStdin(FS, access, source) {
     poll: () => input.poll(),
     /** @param {unknown} _stream @param {number} request @param {number} pointer */
     ioctl(_stream, request, pointer) {
-      if (request === FIONREAD) access.writeI32(pointer, input.chunk.byteLength);
+      if (request === FIONREAD) access.writeI32(pointer, input.available());
       return 0;
     },
     // FS.read called from JavaScript, which cannot suspend.
@@ -50,12 +50,16 @@ class StdinReader {
     /** @type {Uint8Array} */
     this.chunk = new Uint8Array();
     this.ended = false;
-    this.fill();
+    this.asked = false;
   }
 
+  /** Asks the source for a chunk when there is none. */
   fill() {
+    if (this.asked || this.ended || this.chunk.byteLength > 0) return;
+    this.asked = true;
     this.reader.read().then(
       ({ value, done }) => {
+        this.asked = false;
         if (done) this.end();
         else if (value.byteLength === 0) this.fill();
         else {
@@ -77,15 +81,22 @@ class StdinReader {
   read(length) {
     if (this.chunk.byteLength === 0) {
       if (this.ended || length === 0) return this.chunk;
+      this.fill();
       throw EAGAIN;
     }
     const data = this.chunk.subarray(0, length);
     this.chunk = this.chunk.subarray(data.byteLength);
-    if (this.chunk.byteLength === 0 && data.byteLength > 0) this.fill();
     return data;
   }
 
+  /** Bytes at hand. */
+  available() {
+    this.fill();
+    return this.chunk.byteLength;
+  }
+
   poll() {
+    this.fill();
     if (this.chunk.byteLength > 0) return READABLE;
     return this.ended ? READABLE | POLLHUP : 0;
   }

@@ -153,11 +153,10 @@ export async function runNode(directory, args) {
   }
 }
 
-export const CHROMIUM_RUNNER = join(repository, 'iwa', 'run-program.mjs');
+export const IWA_RUN = join(repository, 'iwa', 'iwa-run.mjs');
 
 /** @returns {string | undefined} why the programs cannot run in Chromium here */
 export function whyNoChromium() {
-  if (!existsSync(CHROMIUM_RUNNER)) return 'iwa/run-program.mjs does not exist';
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
   const paths = (process.env.PATH ?? '').split(':');
   const found = process.env.CHROMIUM ?? names.find((name) => paths.some((path) => existsSync(join(path, name))));
@@ -220,8 +219,8 @@ export async function runCommand(runtime, directory, name, programArgs) {
   const [file, ...args] = runtime === 'linux'
     ? [program, ...programArgs]
     : inChromium(runtime)
-      ? [nodeWithJspi(), CHROMIUM_RUNNER, '--timeout', '0', program, '--', ...programArgs]
-      : [nodeWithJspi(), program, ...programArgs];
+      ? [nodeWithJspi(), IWA_RUN, '--chromium', program, '--', ...programArgs]
+      : [nodeWithJspi(), IWA_RUN, '--node', program, '--', ...programArgs];
   try {
     const { stdout, stderr } = await run(file, args, { cwd: repository, timeout: TIME_LIMIT_MS, maxBuffer: 1 << 26 });
     return { stdout, stderr, code: 0 };

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { CHROMIUM_RUNNER, buildLinkPrograms, runNode, whyNoChromium } from './c-programs.mjs';
+import { IWA_RUN, buildLinkPrograms, runNode, whyNoChromium } from './c-programs.mjs';
 
 const MODULE = ['-O2', '-sJSPI', '-sMODULARIZE', '-sEXPORT_ES6', '-sEXIT_RUNTIME'];
 
@@ -93,6 +93,26 @@ test('standard input from a stream: read and poll wait for it, and see its end',
     ['pipe, poll now 0', 'poll said IN', 'line one', 'line two', 'line threeat the end IN HUP, read 0', '']);
 });
 
+test('standard input that the program does not read is not taken from the stream', async () => {
+  const { stdout } = await withModule('echo.mjs', `
+    let taken = 0;
+    const stdinStream = new ReadableStream({ pull: () => void (taken += 1) }, { highWaterMark: 0 });
+    process.on('exit', () => console.log(taken, 'taken'));
+    await createModule({ stdinStream });`);
+  assert.equal(stdout, 'hello\n0 taken\n');
+});
+
+test('the library hands the file system and the environment to its host', async () => {
+  const { stdout } = await withModule('echo.mjs', `
+    const directSockets = {};
+    await createModule({ directSockets, preRun: () => {
+      directSockets.FS.writeFile('/file', 'content');
+      directSockets.ENV.NAME = 'value';
+      console.log(directSockets.FS.readFile('/file', { encoding: 'utf8' }), directSockets.ENV.NAME);
+    } });`);
+  assert.equal(stdout, 'content value\nhello\n');
+});
+
 test('a stream that is closed from the start is an end of file', async () => {
   const { stdout } = await withModule('stdin.mjs', `
     const stdinStream = new ReadableStream({ start: (controller) => controller.close() });
@@ -138,7 +158,7 @@ test('epoll waits for standard input, a pipe and a socket together, and sees the
 
 for (const stripes of ['1', '4']) {
   test(`a write that Chrome rejects does not end the socket, stripes ${stripes}`, { skip: whyNoChromium() }, async () => {
-    const { stdout, code } = await node(CHROMIUM_RUNNER, 'reopen.js', '--', stripes);
+    const { stdout, code } = await node(IWA_RUN, '--chromium', 'reopen.js', '--', stripes);
     assert.equal(stdout, 'before\nafter from the same port\nanswer\n'.repeat(3));
     assert.equal(code, 0);
   });

@@ -5,8 +5,9 @@
 
 /**
  * @typedef {{path: string, data: Uint8Array}} ProgramFile a file as the program shall see it, below "/" when relative
- * @typedef {{stream: 'stdout' | 'stderr', line: string} | {exit: number} | {failed: string}} ProgramMessage
- *   `exit` and `failed` are the last one; `failed` is for a person: what was thrown or aborted
+ * @typedef {{stream: 'stdout' | 'stderr', line: string} | {exit: number}
+ *   | {failed: string, code: number, stack?: string}} ProgramMessage
+ *   `exit` and `failed` are the last one; `failed` is for a person: what was thrown or aborted; `code` is a shell's
  */
 
 /**
@@ -17,15 +18,23 @@ const DRAIN_LIMIT = 10_000;
 
 /** Tells of a program's output and, once, of its end. */
 export class ProgramReporter {
-  /** For Emscripten's Module; the socket library adds `drained`. @type {{drained?: () => Promise<void>}} */
+  /**
+   * For Emscripten's Module; the socket library adds what it has.
+   * @type {{drained?: () => Promise<void>, FS?: any, ENV?: Record<string, string>}}
+   */
   directSockets = {};
   /** Whether the end is known. */
   over = false;
   #post;
+  #beforeEnd;
 
-  /** @param {(message: ProgramMessage) => void} post */
-  constructor(post) {
+  /**
+   * @param {(message: ProgramMessage) => void} post
+   * @param {() => void} [beforeEnd] called once, before the last message
+   */
+  constructor(post, beforeEnd = () => {}) {
     this.#post = post;
+    this.#beforeEnd = beforeEnd;
   }
 
   /** @param {'stdout' | 'stderr'} stream @param {unknown} line */
@@ -39,6 +48,7 @@ export class ProgramReporter {
     this.over = true;
     const limit = new Promise((resolve) => setTimeout(resolve, DRAIN_LIMIT));
     await Promise.race([this.directSockets.drained?.(), limit]);
+    this.#beforeEnd();
     this.#post({ exit: code });
   }
 
@@ -46,7 +56,9 @@ export class ProgramReporter {
   fail(error) {
     if (this.over) return; // one trap can reject several promises
     this.over = true;
-    this.#post({ failed: describeError(error) });
+    this.#beforeEnd();
+    const stack = error instanceof Error ? error.stack : undefined;
+    this.#post({ failed: describeError(error), code: exitCodeOf(error), stack });
   }
 }
 
@@ -110,4 +122,22 @@ export function inputStream() {
 export function describeError(error) {
   if (!(error instanceof Error)) return String(error);
   return error.message.startsWith(error.name) ? error.message : `${error.name}: ${error.message}`;
+}
+
+/** What V8 says of a trap or an abort, and the signal that ends a native program at such a place. @type {[RegExp, number][]} */
+const SIGNALS = [
+  [/^Aborted/, 6], // SIGABRT
+  [/divide by zero|integer overflow|remainder by zero/, 8], // SIGFPE
+  [/^unreachable/, 4], // SIGILL
+  [/out of bounds|null function|signature mismatch|call stack size/, 11], // SIGSEGV
+];
+
+/**
+ * The exit code of a program that ended by an error, as a shell gives it: 128 and the signal, 1 for any other error.
+ * @param {unknown} error
+ */
+export function exitCodeOf(error) {
+  const message = error instanceof Error ? error.message : String(error);
+  const signal = SIGNALS.find(([pattern]) => pattern.test(message.replace(/^RuntimeError: /, '')));
+  return signal ? 128 + signal[1] : 1;
 }

@@ -72,10 +72,12 @@ export async function until(condition) {
  * @param {string} script of iwa/, e.g. "serve.mjs"
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} [env] further environment
+ * @param {string} [cwd]
  */
-export function startLauncher(script, args, env = {}) {
+export function startLauncher(script, args, env = {}, cwd = process.cwd()) {
   const directory = temporaryDirectory();
   const child = spawn(process.execPath, [path.join(REPOSITORY, 'iwa', script), ...args], {
+    cwd,
     env: { ...process.env, ...env, TMPDIR: directory },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -83,6 +85,8 @@ export function startLauncher(script, args, env = {}) {
   const stdout = [];
   /** @type {string[]} */
   const stderr = [];
+  const output = { stdout: '', stderr: '' };
+  for (const stream of /** @type {const} */ (['stdout', 'stderr'])) child[stream].on('data', (chunk) => (output[stream] += chunk));
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => stdout.push(line));
   createInterface({ input: child.stderr }).on('line', (line) => stderr.push(line));
@@ -94,6 +98,8 @@ export function startLauncher(script, args, env = {}) {
     child,
     stdout,
     stderr,
+    /** The same as it came, unfinished lines too. */
+    output,
     /** The exit code, once its output is complete. */
     exited,
     /** The first report on stdout that has `key`. @param {string} key @returns {Promise<any>} */
