@@ -76,6 +76,16 @@ export function isLoopback(ip) {
   return v4.family === 4 ? v4.bytes[0] === 127 : v4.text === '::1';
 }
 
+/** @param {Ip} ip 224.0.0.0/4 or ff00::/8 */
+export function isMulticast(ip) {
+  return ip.family === 4 ? ip.bytes[0] >> 4 === 14 : ip.bytes[0] === 255;
+}
+
+/** @param {Ip} ip a broadcast address whatever the networks are: of all of them, and of the loopback's */
+export function isBroadcast(ip) {
+  return ip.text === '255.255.255.255' || ip.text === '127.255.255.255';
+}
+
 /** @param {Ip} ip */
 export function isMapped(ip) {
   return ip.family === 6 && ip.bytes[10] === 255 && ip.bytes[11] === 255 &&

@@ -90,7 +90,8 @@ export function sendErrno(error) {
   if (code !== undefined) return code;
   switch (/net::ERR_(\w+)/.exec(error?.message ?? '')?.[1]) {
     case 'ACCESS_DENIED':
-    case 'NETWORK_ACCESS_DENIED': return EACCES;
+    case 'NETWORK_ACCESS_DENIED':
+    case 'MULTICAST_NOT_ALLOWED': return EACCES;
     case 'INVALID_ARGUMENT': return EINVAL;
     case 'MSG_TOO_BIG': return EMSGSIZE;
     default: return ENETUNREACH;

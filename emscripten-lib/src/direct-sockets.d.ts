@@ -24,8 +24,21 @@ interface UDPSocketOptions {
   receiveBufferSize?: number;
   /** Only with localAddress '::'. */
   ipv6Only?: boolean;
-  /** Several sockets on one port. Needs the direct-sockets-multicast policy. */
+  /** Several sockets on one port. Needs the direct-sockets-multicast policy, as the next two do. */
   multicastAllowAddressSharing?: boolean;
+  /** Hops, 0 to 255; 1 without it. */
+  multicastTimeToLive?: number;
+  /** Whether this machine gets what the socket sends to a group; true without it. */
+  multicastLoopback?: boolean;
+  /** Not in the browser's, which refuses to write to broadcast addresses: see UDPSocket.broadcasts. */
+  broadcast?: boolean;
+}
+
+interface MulticastController {
+  /** Rejects with InvalidStateError when it is a member, with NetworkError when the system refuses. */
+  joinGroup(group: string): Promise<void>;
+  leaveGroup(group: string): Promise<void>;
+  readonly joinedGroups: readonly string[];
 }
 
 /** What the library calls on a reader: a subset of ReadableStreamDefaultReader. */
@@ -52,15 +65,21 @@ interface UDPSocketOpenInfo {
   localPort: number;
   remoteAddress?: string;
   remotePort?: number;
+  /** Absent without the direct-sockets-multicast policy; a write to a group is then rejected too. */
+  multicastController?: MulticastController;
 }
 
 declare class UDPSocket {
   constructor(options: UDPSocketOptions);
   /** Not the browser's: true where a message may have no bytes. Chromium 156 answers one by erroring `writable`. */
   static readonly takesEmptyDatagrams?: boolean;
+  /** Not the browser's: true where `broadcast` and setBroadcast() are. */
+  static readonly broadcasts?: boolean;
   readonly opened: Promise<UDPSocketOpenInfo>;
   readonly closed: Promise<void>;
   close(): Promise<void>;
+  /** Not in the browser's. */
+  setBroadcast?(on: boolean): void;
 }
 
 type UDPSocketClass = typeof UDPSocket;

@@ -1,26 +1,33 @@
 // Socket options: which ones there are, and what each reads and writes on a socket. What the platform cannot do is not
 // in the table and gives ENOPROTOOPT. No wasm memory: syscalls.js hands over and takes plain values.
 import {
-  AF_INET6, DS_DROPS, DS_STRIPES, EDOM, EINVAL, ENOPROTOOPT, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_ACCEPTCONN, SO_BROADCAST,
+  AF_INET, AF_INET6, DS_DROPS, DS_STRIPES, EDOM, EINVAL, ENOPROTOOPT, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_ACCEPTCONN, SO_BROADCAST,
   SO_DOMAIN, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_PROTOCOL, SO_RCVBUF, SO_RCVTIMEO_LONG32, SO_RCVTIMEO_LONG64, SO_REUSEADDR,
-  SO_SNDBUF, SO_SNDTIMEO_LONG32, SO_SNDTIMEO_LONG64, SO_TYPE, SOCK_STREAM, SOL_DIRECTSOCKETS,
+  SO_REUSEPORT,  SO_SNDBUF, SO_SNDTIMEO_LONG32, SO_SNDTIMEO_LONG64, SO_TYPE, SOCK_STREAM, SOL_DIRECTSOCKETS,
   SOL_SOCKET, TCP_KEEPIDLE, TCP_NODELAY,
 } from './abi.js';
+import { MULTICAST_OPTIONS_4, MULTICAST_OPTIONS_6 } from './multicast-options.js';
 
 /** Either kind: what an option needs of a socket is what the table's row for it uses. @typedef {any} Socket */
+
+/** A call that the browser has still to answer: what setsockopt() then tries until it is told. @typedef {() => number} Attempt */
 
 /**
  * @typedef {object} IntOption
  * @property {undefined} [time]
  * @property {undefined} [pair]
+ * @property {undefined} [read]
+ * @property {true} [byte] may be an unsigned char too
  * @property {(socket: Socket) => number} [get]
- * @property {(socket: Socket, value: number) => void} [set]
+ * @property {(socket: Socket, value: number) => Attempt | void} [set]
  */
 /**
  * An option whose C type is struct timeval.
  * @typedef {object} TimeOption
  * @property {true} time
  * @property {undefined} [pair]
+ * @property {undefined} [read]
+ * @property {undefined} [byte]
  * @property {(socket: Socket) => Timeval} get
  * @property {(socket: Socket, value: Timeval) => void} set
  */
@@ -29,10 +36,22 @@ import {
  * @typedef {object} PairOption
  * @property {undefined} [time]
  * @property {true} pair
+ * @property {undefined} [read]
+ * @property {undefined} [byte]
  * @property {(socket: Socket) => [number, number]} get
  * @property {(socket: Socket, values: [number, number]) => void} set
  */
-/** @typedef {IntOption | TimeOption | PairOption} Option */
+/**
+ * An option that is set with some other structure, or with one of several; what can be read of it is an int.
+ * @typedef {object} StructOption
+ * @property {undefined} [time]
+ * @property {undefined} [pair]
+ * @property {undefined} [byte]
+ * @property {(memory: import('./memory.js').Memory, pointer: number, length: number) => any} read
+ * @property {(socket: Socket) => number} [get]
+ * @property {(socket: Socket, value: any) => Attempt | void} set
+ */
+/** @typedef {IntOption | TimeOption | PairOption | StructOption} Option */
 /** @typedef {{ seconds: number, microseconds: number }} Timeval */
 
 /** Linux: SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF on a 64-bit machine. */
@@ -45,7 +64,7 @@ const STRIPES_MAX = 16;
 /** Seconds: Linux's MAX_TCP_KEEPIDLE. */
 const KEEP_IDLE_MAX = 32767;
 
-/** @param {'reuseAddress' | 'broadcast' | 'noDelay'} name @returns {IntOption} */
+/** @param {'reuseAddress' | 'noDelay'} name @returns {IntOption} */
 function flag(name) {
   return {
     get: (socket) => Number(socket[name]),
@@ -99,7 +118,16 @@ const OPTIONS = new Map([
         socket.linger = on !== 0 ? seconds : undefined;
       },
     }],
-    [SO_BROADCAST, flag('broadcast')],
+    [SO_REUSEPORT, {
+      get: (socket) => Number(socket.reusePort),
+      set(socket, value) {
+        socket.reusePort = value !== 0;
+      },
+    }],
+    [SO_BROADCAST, {
+      get: (socket) => Number(socket.broadcast),
+      set: (socket, value) => socket.setBroadcast(value !== 0),
+    }],
     [SO_TYPE, { get: (socket) => socket.type }],
     [SO_DOMAIN, { get: (socket) => socket.family }],
     [SO_PROTOCOL, { get: (socket) => socket.protocol }],
@@ -124,7 +152,9 @@ const OPTIONS = new Map([
     [SO_SNDTIMEO_LONG32, sendTimeout],
     [SO_SNDTIMEO_LONG64, sendTimeout],
   ]))],
+  [IPPROTO_IP, new Map(MULTICAST_OPTIONS_4)],
   [IPPROTO_IPV6, new Map(/** @type {[number, Option][]} */ ([
+    ...MULTICAST_OPTIONS_6,
     [IPV6_V6ONLY, {
       get: (socket) => Number(socket.v6Only),
       set(socket, value) {
@@ -155,6 +185,13 @@ const OPTIONS = new Map([
   ]))],
 ]);
 
+/** Those that stream sockets do not have. */
+const DATAGRAM_OPTIONS = new Set([
+  ...[...MULTICAST_OPTIONS_4, ...MULTICAST_OPTIONS_6].map(([, option]) => option),
+  ...(OPTIONS.get(SOL_DIRECTSOCKETS)?.values() ?? []),
+  OPTIONS.get(SOL_SOCKET)?.get(SO_REUSEPORT),
+]);
+
 /**
  * @param {Socket} socket
  * @param {number} level
@@ -165,7 +202,8 @@ export function findOption(socket, level, name) {
   const option = OPTIONS.get(level)?.get(name);
   const stream = socket.type === SOCK_STREAM;
   if (!option || (level === IPPROTO_IPV6 && socket.family !== AF_INET6) ||
-    (level === IPPROTO_TCP && !stream) || (level === SOL_DIRECTSOCKETS && stream)) throw ENOPROTOOPT;
+    (level === IPPROTO_IP && socket.family !== AF_INET) ||
+    (level === IPPROTO_TCP && !stream) || (stream && DATAGRAM_OPTIONS.has(option))) throw ENOPROTOOPT;
   return option;
 }
 

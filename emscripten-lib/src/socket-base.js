@@ -48,6 +48,11 @@ export class SocketBase {
     return error;
   }
 
+  /** SO_BROADCAST. Linux remembers it on any socket. @param {boolean} on */
+  setBroadcast(on) {
+    this.broadcast = on;
+  }
+
   throwPending() {
     if (this.error !== 0) throw this.takeError();
   }

@@ -260,7 +260,8 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       const room = access.readI32(lengthPointer);
       if (room < 0) throw EINVAL;
       const option = findOption(socket, level, optname);
-      const size = Math.min(option.time ? TIMEVAL_SIZE : option.pair ? LINGER_SIZE : 4, room);
+      if (!option.get) throw ENOPROTOOPT;
+      let size = Math.min(option.time ? TIMEVAL_SIZE : option.pair ? LINGER_SIZE : 4, room);
       memory.check(pointer, size);
       if (option.time) {
         if (room < TIMEVAL_SIZE) throw EINVAL;
@@ -268,7 +269,8 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
         access.writeI64(pointer, seconds);
         access.writeI64(pointer + 8, microseconds);
       } else {
-        const values = option.pair ? option.get(socket) : [option.get?.(socket) ?? 0];
+        const values = option.pair ? option.get(socket) : [option.get(socket)];
+        if (option.byte && size < 4) size = Math.min(size, 1);
         for (let i = 0; i < size; i++) access.bytes()[pointer + i] = values[i >> 2] >> (8 * (i & 3));
       }
       access.writeI32(lengthPointer, size);
@@ -280,18 +282,22 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       const { node: { socket } } = descriptors.get(fd);
       const option = findOption(socket, level, optname);
       if (!option.set) throw ENOPROTOOPT;
-      const size = option.time ? TIMEVAL_SIZE : option.pair ? LINGER_SIZE : 4;
+      const size = option.time ? TIMEVAL_SIZE : option.pair ? LINGER_SIZE : option.byte || option.read ? 1 : 4;
       if (length < size) throw EINVAL;
       if (pointer === 0) throw EFAULT;
-      memory.check(pointer, size);
+      memory.check(pointer, option.read ? length : size);
       if (option.time) {
         option.set(socket, { seconds: access.readI64(pointer), microseconds: access.readI32(pointer + 8) });
-      } else if (option.pair) {
-        option.set(socket, [access.readI32(pointer), access.readI32(pointer + 4)]);
-      } else {
-        option.set(socket, access.readI32(pointer));
+        return 0;
       }
-      return 0;
+      if (option.pair) {
+        option.set(socket, [access.readI32(pointer), access.readI32(pointer + 4)]);
+        return 0;
+      }
+      const value = option.read ? option.read(memory, pointer, length)
+        : option.byte && length < 4 ? access.bytes()[pointer] : access.readI32(pointer);
+      const attempt = option.set(socket, value);
+      return attempt ? complete(socket, attempt) : 0;
     }),
 
     shutdown: guarded((/** @type {number} */ fd, /** @type {number} */ how) =>

@@ -1,6 +1,7 @@
 // One UDP port, held by one or several of the browser's UDPSockets ("stripes"): opening, writing, reading, replacing a
 // stripe that broke, closing. It speaks Direct Sockets and nothing else: no sockaddr, no errno but of opening, no queue.
-import { EADDRINUSE, EADDRNOTAVAIL } from './abi.js';
+import { EACCES, EADDRINUSE, EADDRNOTAVAIL } from './abi.js';
+import { ipFromText, isMulticast } from './address.js';
 import { bindErrno, describe, isPortTaken, sendErrno } from './browser-errors.js';
 import { DATAGRAM_OVERHEAD } from './datagram-queue.js';
 import { Stripe, pause } from './udp-stripe.js';
@@ -47,6 +48,9 @@ export async function drained() {
  * @property {number} localPort 0: any free one
  * @property {boolean} ipv6Only
  * @property {number} stripes
+ * @property {boolean} shared the program wants the port beside others that share it
+ * @property {boolean} broadcast
+ * @property {import('./udp-multicast.js').Multicast} multicast
  * @property {number | undefined} receiveBufferSize bytes
  * @property {number | undefined} sendBufferSize bytes
  * @property {(message: UDPMessage) => void} onDatagram
@@ -69,19 +73,21 @@ export class UdpPort {
     /** True while no stripe works and reopening one has failed. */
     this.down = false;
     this.closed = false;
-    this.sharing = options.stripes > 1;
+    this.sharing = options.stripes > 1 || options.shared;
     /** @type {Stripe[]} */
     this.stripes = [];
     this.next = 0;
     /** Accepted while no stripe was open. @type {UDPMessage[]} */
     this.waiting = [];
-    /** When to allow a destination again, by its address. @type {Map<string, number>} */
+    /** Why a destination is not allowed, and until when, by its address. @type {Map<string, { errno: number, until: number }>} */
     this.refused = new Map();
     /** @type {(() => void)[]} */
     this.drainWaiters = [];
     openPorts.add(this);
     this.opening = this.open();
     this.opening.catch(() => {});
+    /** Of reopen(), join() and leave(), which go one after the other. @type {Promise<void>} */
+    this.changes = this.opening;
   }
 
   /** Resolves once the port is bound; rejects with an errno. */
@@ -92,7 +98,9 @@ export class UdpPort {
       this.localPort = first.info.localPort;
       this.localAddress = first.info.localAddress;
       this.adopt(first);
-      const others = Array.from({ length: this.sharing ? this.options.stripes - 1 : 0 }, () => this.openStripe());
+      // Each socket on the port gets its own copy of what is sent to a group.
+      const more = this.sharing && this.options.multicast.groups.size === 0 ? this.options.stripes - 1 : 0;
+      const others = Array.from({ length: more }, () => this.openStripe());
       for (const result of await Promise.allSettled(others)) {
         if (result.status === 'fulfilled') this.adopt(result.value);
         else this.options.say(`only ${this.stripes.length} of ${this.options.stripes} stripes on port ` +
@@ -108,7 +116,7 @@ export class UdpPort {
   }
 
   async openFirst() {
-    let known = !this.sharing || this.localPort === 0;
+    let known = !this.sharing || this.options.shared || this.localPort === 0;
     for (let delay = 1; ; delay *= 2) {
       try {
         if (!known) {
@@ -131,6 +139,7 @@ export class UdpPort {
    * @returns {Promise<Stripe>}
    */
   async openWithoutSharing(error) {
+    if (typeof error === 'number') throw error;
     if (!this.sharing || isPortTaken(error)) throw await this.whyNotBound(error);
     this.sharing = false;
     let stripe;
@@ -139,7 +148,9 @@ export class UdpPort {
     } catch (second) {
       throw await this.whyNotBound(second);
     }
-    this.options.say(`DS_STRIPES=${this.options.stripes} needs address sharing, which was refused ` +
+    const { stripes } = this.options;
+    const asked = stripes > 1 ? `DS_STRIPES=${stripes}` : 'SO_REUSEADDR or SO_REUSEPORT';
+    this.options.say(`${asked} needs address sharing, which was refused ` +
       `(${describe(error)}): going on with one socket. Add "direct-sockets-multicast" to permissions_policy in the ` +
       'manifest of the Isolated Web App.');
     return stripe;
@@ -162,19 +173,27 @@ export class UdpPort {
 
   /** @returns {Promise<Stripe>} */
   async openStripe() {
-    const { UDPSocket, ipv6Only, receiveBufferSize, sendBufferSize } = this.options;
+    const { UDPSocket, ipv6Only, receiveBufferSize, sendBufferSize, broadcast, multicast } = this.options;
     /** @type {UDPSocketOptions} */
-    const options = { localAddress: this.localAddress };
+    const options = { localAddress: this.localAddress, ...multicast.creationOptions() };
     // 0 is a TypeError: an ephemeral port is asked for by silence.
     if (this.localPort !== 0) options.localPort = this.localPort;
     if (ipv6Only) options.ipv6Only = true;
     if (this.sharing) options.multicastAllowAddressSharing = true;
     if (receiveBufferSize) options.receiveBufferSize = receiveBufferSize;
     if (sendBufferSize) options.sendBufferSize = sendBufferSize;
+    if (broadcast) options.broadcast = true;
     const socket = new UDPSocket(options);
     // Both promises may reject; `opened` is the one that is looked at.
     socket.closed.catch(() => {});
-    return new Stripe(this, socket, await socket.opened);
+    const stripe = new Stripe(this, socket, await socket.opened);
+    try {
+      await multicast.joinAll(stripe.info);
+    } catch (errno) {
+      await stripe.close();
+      throw errno;
+    }
+    return stripe;
   }
 
   /**
@@ -208,17 +227,26 @@ export class UdpPort {
     this.stripes.push(stripe);
     this.down = false;
     stripe.pump();
-    for (const message of this.waiting.splice(0)) this.transmit(message);
+    for (const message of this.waiting.splice(0)) {
+      const group = ipFromText(message.remoteAddress);
+      if (group && this.forbids(group)) this.rejected(message, EACCES);
+      else this.transmit(message);
+    }
   }
 
-  /** @param {string} address @returns {boolean} true when a write to it was rejected a moment ago */
+  /** @param {string} address @returns {number} the errno when a write to it was rejected a moment ago, otherwise 0 */
   refuses(address) {
-    if (this.refused.size === 0) return false;
-    const until = this.refused.get(address);
-    if (until === undefined) return false;
-    if (performance.now() < until) return true;
+    if (this.refused.size === 0) return 0;
+    const refusal = this.refused.get(address);
+    if (refusal === undefined) return 0;
+    if (performance.now() < refusal.until) return refusal.errno;
     this.refused.delete(address);
-    return false;
+    return 0;
+  }
+
+  /** @param {import('./address.js').Ip} ip @returns {boolean} true for a group where the policy is missing */
+  forbids(ip) {
+    return isMulticast(ip) && this.stripes.length > 0 && !this.stripes[0].info.multicastController;
   }
 
   /**
@@ -255,24 +283,38 @@ export class UdpPort {
     if (this.outstanding === 0) this.settleDrain();
   }
 
-  /** @param {UDPMessage} message @param {any} error */
+  /** @param {UDPMessage} message @param {any} error or an errno */
   rejected(message, error) {
     this.sendErrors++;
+    const errno = typeof error === 'number' ? error : sendErrno(error);
     if (this.refused.size >= REFUSED_DESTINATIONS) this.refused.clear();
-    this.refused.set(message.remoteAddress, performance.now() + REFUSE_MS);
-    this.options.onSendFailed(sendErrno(error));
+    this.refused.set(message.remoteAddress, { errno, until: performance.now() + REFUSE_MS });
+    this.options.onSendFailed(errno);
     this.sent(message);
   }
 
-  /**
-   * Puts a new socket on the same port in the place of a broken one. Address sharing lets the new one open first, so
-   * that nothing is missed; without it the port is free for a moment.
-   * @param {Stripe} broken
-   */
+  /** Puts a new socket on the same port in the place of a broken one. @param {Stripe} broken */
   async replace(broken) {
-    this.stripes.splice(this.stripes.indexOf(broken), 1);
-    if (this.closed) return;
-    if (!this.sharing) await broken.close();
+    const index = this.stripes.indexOf(broken);
+    if (index < 0) return;
+    this.stripes.splice(index, 1);
+    if (!this.closed) await this.exchange([broken], 1);
+  }
+
+  /**
+   * Puts new sockets on the same port in the place of others. Address sharing lets the new ones open first, so that
+   * nothing is missed; without it the port is free for a moment.
+   * @param {Stripe[]} old no longer in use
+   * @param {number} count how many new ones
+   */
+  async exchange(old, count) {
+    if (!this.sharing) await Promise.all(old.map((stripe) => stripe.close()));
+    for (let i = 0; i < count; i++) await this.openAgain();
+    if (this.sharing) await Promise.all(old.map((stripe) => stripe.close()));
+  }
+
+  /** Opens one more socket on the port; tries until it has, or the port is closed. */
+  async openAgain() {
     for (let delay = 10; !this.closed; delay = Math.min(2 * delay, REOPEN_DELAY_MAX)) {
       try {
         const stripe = await this.openStripe();
@@ -289,7 +331,63 @@ export class UdpPort {
         await pause(delay);
       }
     }
-    if (this.sharing) await broken.close();
+  }
+
+  /**
+   * One after the other, once the port is open.
+   * @param {() => Promise<void>} change
+   * @returns {Promise<void>} rejects with an errno
+   */
+  inTurn(change) {
+    const done = this.changes.then(change);
+    this.changes = done.catch(() => {});
+    return done;
+  }
+
+  /**
+   * Opens the sockets of the port anew, for options that are fixed when one is made. What was sent before leaves before.
+   * @param {() => void} change sets them
+   */
+  reopen(change) {
+    return this.inTurn(async () => {
+      if (this.closed) return;
+      if (this.stripes.length > 0) this.options.multicast.controllerOf(this.stripes[0].info);
+      change();
+      await this.renew(this.stripes.length);
+    });
+  }
+
+  /** @param {number} count of sockets from now on */
+  async renew(count) {
+    const old = this.stripes.splice(0);
+    await Promise.all(old.map((stripe) => stripe.retire()));
+    await this.exchange(old, count);
+  }
+
+  /** @param {string} group */
+  join(group) {
+    return this.inTurn(async () => {
+      const { multicast } = this.options;
+      if (this.stripes.length > 1) await this.renew(1);
+      if (this.closed) return;
+      if (this.stripes.length > 0) await multicast.join(this.stripes[0].info, group);
+      multicast.groups.add(group);
+    });
+  }
+
+  /** @param {string} group */
+  leave(group) {
+    return this.inTurn(async () => {
+      const { multicast } = this.options;
+      if (this.stripes.length > 0) await multicast.leave(this.stripes[0].info, group);
+      multicast.groups.delete(group);
+    });
+  }
+
+  /** @param {boolean} on */
+  setBroadcast(on) {
+    this.options.broadcast = on;
+    for (const { socket } of this.stripes) socket.setBroadcast?.(on);
   }
 
   /** Resolves once nothing is outstanding. */

@@ -17,13 +17,17 @@ export class Stripe {
     this.broken = false;
     /** In the order of writing, which is the order in which the writes settle. @type {UDPMessage[]} */
     this.written = [];
+    /** Set by retire(): called when the last write has settled. @type {(() => void) | undefined} */
+    this.onIdle = undefined;
 
     // Bound once: a closure for each datagram would cost more than the datagram.
     this.onWritten = () => {
       this.port.sent(/** @type {UDPMessage} */ (this.written.shift()));
+      if (this.written.length === 0) this.onIdle?.();
     };
     this.onRejected = (/** @type {unknown} */ error) => {
       const message = /** @type {UDPMessage} */ (this.written.shift());
+      if (this.written.length === 0) this.onIdle?.();
       if (this.broken) {
         // Written after the one that broke the stream, and not at fault.
         this.port.transmit(message);
@@ -59,6 +63,14 @@ export class Stripe {
   break() {
     this.broken = true;
     this.port.replace(this).catch(() => {});
+  }
+
+  /** Resolves once every write has settled; then nothing is read any more either. The port has stopped writing to it. */
+  async retire() {
+    if (this.written.length > 0) await new Promise((resolve) => {
+      this.onIdle = () => resolve(undefined);
+    });
+    this.broken = true;
   }
 
   /** Streams first: a socket whose streams are locked cannot be closed. */

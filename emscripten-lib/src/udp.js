@@ -2,13 +2,14 @@
 // meaning "not yet". It holds the receive queue, the peer, the pending error. It never waits, sees no wasm memory and no
 // descriptor; the browser's sockets are behind UdpPort. Linux decides every case (net/ipv4/udp.c, net/ipv6/udp.c).
 import {
-  EACCES, EAGAIN, EBADF, EDESTADDRREQ, EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOTCONN, EOPNOTSUPP, EPIPE,
+  EACCES, EAGAIN, EBADF, EDESTADDRREQ, EINVAL, EIO, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPIPE,
   IPPROTO_UDP, MSG_MORE, MSG_OOB, POLLERR, POLLHUP, POLLNVAL, POLLRDHUP, READABLE, SHUT_RD, SHUT_RDWR, SHUT_WR,
   SOCK_DGRAM, WRITABLE,
 } from './abi.js';
-import { ipFromText, isLoopback, isMapped, isWildcard, sameIp } from './address.js';
+import { ipFromText, isBroadcast, isLoopback, isMapped, isWildcard, sameIp } from './address.js';
 import { DatagramQueue } from './datagram-queue.js';
 import { SocketBase, literalIp } from './socket-base.js';
+import { MULTICAST_POLICY, Multicast } from './udp-multicast.js';
 import { UdpPort } from './udp-port.js';
 
 /** Linux's net.core.rmem_default, reported by SO_RCVBUF and SO_SNDBUF of a fresh socket. */
@@ -58,6 +59,8 @@ export class UdpSocket extends SocketBase {
     this.peer = undefined;
 
     this.stripes = stripes;
+    this.reusePort = false;
+    this.multicast = new Multicast(explain);
     this.sendBuffer = BUFFER_DEFAULT;
     /** @type {DatagramQueue<UDPMessage>} */
     this.received = new DatagramQueue(BUFFER_DEFAULT);
@@ -83,6 +86,9 @@ export class UdpSocket extends SocketBase {
       // Elsewhere than on :: there is nothing to restrict, and the browser refuses the option.
       ipv6Only: this.v6Only && local.ip.text === '::',
       stripes: this.stripes,
+      shared: this.reuseAddress || this.reusePort,
+      broadcast: this.broadcast,
+      multicast: this.multicast,
       receiveBufferSize: Math.max(this.askedReceiveBuffer ?? 0, SYSTEM_RECEIVE_BUFFER),
       sendBufferSize: this.askedSendBuffer,
       onDatagram: (message) => this.deliver(message),
@@ -178,7 +184,12 @@ export class UdpSocket extends SocketBase {
     this.bindImplicitly();
     const port = /** @type {UdpPort} */ (this.port);
     if (port.down) throw ENETDOWN;
-    if (port.refuses(ip.text)) throw ENETUNREACH;
+    const refusal = port.refuses(ip.text);
+    if (refusal !== 0) throw refusal;
+    if (port.forbids(ip)) {
+      this.explain(`send to ${ip.text}: EACCES: ${MULTICAST_POLICY}`);
+      throw EACCES;
+    }
     if (port.outstanding >= this.sendBuffer) throw EAGAIN;
     port.send({ data: copy(), remoteAddress: ip.text, remotePort: to.port });
     return length;
@@ -288,6 +299,61 @@ export class UdpSocket extends SocketBase {
     this.queue.notifyListeners(POLLERR | READABLE | WRITABLE);
   }
 
+  /** @param {boolean} on */
+  setBroadcast(on) {
+    if (on && !this.UDPSocket.broadcasts) {
+      this.explain('setsockopt SO_BROADCAST: ENOPROTOOPT: Direct Sockets send to no broadcast address: use multicast');
+      throw ENOPROTOOPT;
+    }
+    this.broadcast = on;
+    this.port?.setBroadcast(on);
+  }
+
+  /** Hops or loop of what is sent to groups. @param {{ hops?: number, loop?: boolean }} change */
+  changeMulticast(change) {
+    const { multicast, port } = this;
+    const { hops = multicast.hops, loop = multicast.loop } = change;
+    if (hops === multicast.hops && loop === multicast.loop) return undefined;
+    const set = () => void Object.assign(multicast, change);
+    if (port) return this.outcomeOf(port.reopen(set));
+    set();
+    return undefined;
+  }
+
+  /** @param {Ip} group that it is not a member of */
+  join(group) {
+    if (this.port) return this.outcomeOf(this.port.join(group.text));
+    // When it is bound.
+    this.multicast.groups.add(group.text);
+    return undefined;
+  }
+
+  /** @param {Ip} group */
+  leave(group) {
+    if (this.port) return this.outcomeOf(this.port.leave(group.text));
+    this.multicast.groups.delete(group.text);
+    return undefined;
+  }
+
+  /**
+   * @param {Promise<void>} promise of the port; rejects with an errno
+   * @returns {() => number} an attempt: EAGAIN until it settles
+   */
+  outcomeOf(promise) {
+    let errno = EAGAIN;
+    const settle = (/** @type {number} */ value) => {
+      errno = value;
+      // Nothing became readable or writable.
+      this.queue.notifyListeners(0);
+    };
+    promise.then(() => settle(0), (error) => settle(typeof error === 'number' ? error : EIO));
+    return () => {
+      if (this.state === 'closed') throw EBADF;
+      if (errno !== 0) throw errno;
+      return 0;
+    };
+  }
+
   /** SO_RCVBUF. */
   get receiveBuffer() {
     return this.received.limit;
@@ -313,7 +379,7 @@ export class UdpSocket extends SocketBase {
    */
   reachable(ip) {
     if (isWildcard(ip)) return literalIp(ip.family === 6 ? '::1' : '127.0.0.1');
-    if (ip.text === '255.255.255.255' && !this.broadcast) throw EACCES;
+    if (isBroadcast(ip) && !this.broadcast) throw EACCES;
     if (this.v6Only && isMapped(ip)) throw ENETUNREACH;
     return ip;
   }

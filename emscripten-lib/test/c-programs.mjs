@@ -173,6 +173,23 @@ export function buildTcpPrograms() {
     [EMCC, ...JSPI_FLAGS, source, '-o', join(directory, `${basename(source, '.c')}.js`)]), true);
 }
 
+/**
+ * Compiles the programs of test/network.
+ * @param {'native' | 'wasm'} target
+ * @returns {Promise<string>} the directory the programs are in
+ */
+export function buildNetworkPrograms(target) {
+  const sources = filesBelow(join(here, 'network')).filter((file) => file.endsWith('.c'));
+  const out = (/** @type {string} */ directory, /** @type {string} */ source) => join(directory, basename(source, '.c'));
+  const inputs = [...sources, join(here, 'c', 'conformance.h')];
+  if (target === 'native') {
+    return cached('network-native', inputs, (directory) => sources.map((source) =>
+      [process.env.CC ?? 'cc', '-O1', '-Wall', '-Wextra', '-Werror', source, '-o', out(directory, source)]), false);
+  }
+  return cached('network', [...inputs, ...libraryFiles()], (directory) => sources.map((source) =>
+    [EMCC, ...JSPI_FLAGS, source, '-o', `${out(directory, source)}.js`]), true);
+}
+
 /** @typedef {{ stdout: string, stderr: string, code: number }} Ending */
 
 /**

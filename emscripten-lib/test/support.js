@@ -75,7 +75,10 @@ export function fakeBrowser() {
     onWrite: /** @type {(message: UDPMessage) => any} */ (() => {}),
     /** Called before a socket opens; throws to fail it. */
     onOpen: /** @type {(options: UDPSocketOptions) => any} */ (() => {}),
+    /** The direct-sockets-multicast policy. */
     sharingAllowed: true,
+    /** Called before a group is joined; throws to refuse it. */
+    onJoin: /** @type {(group: string) => any} */ (() => {}),
     /** @param {number} port @param {Partial<UDPMessage> & { data: Uint8Array }} message */
     deliver(port, message) {
       ports.get(port)?.[0]?.receive({ remoteAddress: '127.0.0.1', remotePort: 9, ...message });
@@ -90,6 +93,8 @@ export function fakeBrowser() {
       if (options.localPort === 0) throw new TypeError('localPort must be greater than zero');
       this.options = options;
       this.isOpen = false;
+      /** @type {string[]} */
+      this.groups = [];
       browser.sockets.push(this);
       this.closed = new Promise((resolve, reject) => {
         this.settleClosed = resolve;
@@ -101,8 +106,10 @@ export function fakeBrowser() {
 
     async #open() {
       await null;
-      const sharing = this.options.multicastAllowAddressSharing;
-      if (sharing && !browser.sharingAllowed) throw domError('InvalidAccessError', 'no multicast policy');
+      const { multicastAllowAddressSharing: sharing, multicastTimeToLive: hops, multicastLoopback: loop } = this.options;
+      if ((sharing ?? hops ?? loop) !== undefined && !browser.sharingAllowed) {
+        throw domError('NotAllowedError', 'no multicast policy');
+      }
       await browser.onOpen(this.options);
       const port = this.options.localPort ?? nextPort++;
       const holders = ports.get(port) ?? [];
@@ -130,6 +137,21 @@ export function fakeBrowser() {
       return {
         readable: this.readable, writable: this.writable,
         localAddress: this.options.localAddress, localPort: port,
+        multicastController: browser.sharingAllowed ? this.#controller() : undefined,
+      };
+    }
+
+    #controller() {
+      return {
+        joinGroup: async (/** @type {string} */ group) => {
+          if (this.groups.includes(group)) throw domError('InvalidStateError');
+          await browser.onJoin(group);
+          this.groups.push(group);
+        },
+        leaveGroup: async (/** @type {string} */ group) => {
+          if (!this.groups.includes(group)) throw domError('InvalidStateError');
+          this.groups.splice(this.groups.indexOf(group), 1);
+        },
       };
     }
 

@@ -14,6 +14,40 @@ function named(name, cause) {
   return error;
 }
 
+/**
+ * Chrome's MulticastController, on a bound socket. No interface is named: the system's routes choose it.
+ * @implements {MulticastController}
+ */
+class NodeMulticastController {
+  /** @param {import('node:dgram').Socket} socket */
+  constructor(socket) {
+    this.socket = socket;
+    /** @type {Set<string>} */
+    this.groups = new Set();
+  }
+
+  get joinedGroups() {
+    return [...this.groups];
+  }
+
+  /** @param {string} group */
+  async joinGroup(group) {
+    if (this.groups.has(group)) throw named('InvalidStateError', new Error(`${group} is joined already`));
+    try {
+      this.socket.addMembership(group);
+    } catch (cause) {
+      throw named('NetworkError', cause);
+    }
+    this.groups.add(group);
+  }
+
+  /** @param {string} group */
+  async leaveGroup(group) {
+    if (!this.groups.delete(group)) throw named('InvalidStateError', new Error(`${group} is not joined`));
+    this.socket.dropMembership(group);
+  }
+}
+
 /** @param {number} value @param {string} what */
 function checkPort(value, what) {
   if (!Number.isInteger(value) || value < 1 || value > 65535) throw new TypeError(`${what} must be from 1 to 65535`);
@@ -21,6 +55,7 @@ function checkPort(value, what) {
 
 export class NodeUDPSocket {
   static takesEmptyDatagrams = true;
+  static broadcasts = true;
 
   /** @param {UDPSocketOptions} options */
   constructor(options) {
@@ -36,6 +71,8 @@ export class NodeUDPSocket {
     }
     if (localPort !== undefined) checkPort(localPort, 'localPort');
     if (remotePort !== undefined) checkPort(remotePort, 'remotePort');
+    const { multicastTimeToLive: hops } = options;
+    if (hops !== undefined && !(hops >= 0 && hops <= 255)) throw new TypeError('multicastTimeToLive must be from 0 to 255');
     if (ipv6Only !== undefined && localAddress !== '::') throw new TypeError('ipv6Only needs localAddress ::');
 
     const { createSocket } = process.getBuiltinModule('node:dgram');
@@ -77,16 +114,25 @@ export class NodeUDPSocket {
         // Errors that belong to no datagram (ICMP on a connected socket) do not end the socket.
         socket.on('error', () => {});
         socket.unref();
+        if (hops !== undefined) socket.setMulticastTTL(hops);
+        if (options.multicastLoopback === false) socket.setMulticastLoopback(false);
+        if (options.broadcast) socket.setBroadcast(true);
         const local = socket.address();
         resolve({
           readable: this.readable, writable: this.writable,
           localAddress: local.address, localPort: local.port, remoteAddress, remotePort,
+          multicastController: new NodeMulticastController(socket),
         });
       };
       if (remoteAddress !== undefined) socket.connect(Number(remotePort), remoteAddress, ready);
       else socket.bind({ address: localAddress, port: localPort ?? 0, exclusive: true }, ready);
     });
     this.opened.catch(() => {});
+  }
+
+  /** @param {boolean} on */
+  setBroadcast(on) {
+    this.socket.setBroadcast(on);
   }
 
   /** @returns {Promise<void>} */
