@@ -2,19 +2,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  AF_INET, AF_INET6, EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EALREADY, EBADF, ECONNREFUSED, ECONNRESET, EINVAL, EISCONN,
-  ENETUNREACH, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPIPE, MSG_OOB, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP,
-  SHUT_RD, SHUT_RDWR, SHUT_WR, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, WRITABLE,
+  AF_INET, AF_INET6, EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EALREADY, EBADF, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EINVAL,
+  EISCONN, ENETUNREACH, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPIPE, MSG_OOB, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT,
+  POLLRDHUP, SHUT_RD, SHUT_RDWR, SHUT_WR, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, WRITABLE,
 } from '../src/abi.js';
 import { ipFromText } from '../src/address.js';
+import { MadeUpAddresses } from '../src/made-up-addresses.js';
 import { findOption } from '../src/options.js';
 import { TcpSocket } from '../src/tcp.js';
 import { makeTimers } from '../src/timers.js';
 import { fakeTcpBrowser } from './fake-tcp.js';
 import { FakeClock, FakeNode, settled } from './support.js';
 
-/** @param {{ family?: number, browser?: ReturnType<typeof fakeTcpBrowser>, names?: Record<string, string> }} [setup] */
-function create({ family = AF_INET, browser = fakeTcpBrowser(), names = {} } = {}) {
+/** @param {{ family?: number, browser?: ReturnType<typeof fakeTcpBrowser>, madeUp?: MadeUpAddresses }} [setup] */
+function create({ family = AF_INET, browser = fakeTcpBrowser(), madeUp = new MadeUpAddresses() } = {}) {
   /** @type {string[]} */
   const explained = [];
   const queue = new FakeNode();
@@ -23,7 +24,7 @@ function create({ family = AF_INET, browser = fakeTcpBrowser(), names = {} } = {
     family, queue, platform: {
       clients: () => ({ TCPSocket: browser.TCPSocket, capacity: undefined }),
       servers: () => browser.TCPServerSocket,
-      hostName: (address) => names[address],
+      madeUp,
       timers: makeTimers(clock.sleep, clock.now),
       explain: (text) => explained.push(text),
     },
@@ -162,14 +163,32 @@ test('the wildcard is this host', async () => {
   }
 });
 
-test('an address that getaddrinfo made up goes to the browser as the name', async () => {
-  const { socket, browser } = create({ names: { '172.29.1.1': 'db.example' } });
-  socket.beginConnect(at('172.29.1.1', 5432), true);
+test('connect() to an address that getaddrinfo made up waits for the real one', async () => {
+  const madeUp = new MadeUpAddresses();
+  const { socket, browser } = create({ madeUp });
+  let tell = (/** @type {any} */ _found) => {};
+  const ip = madeUp.standFor('db.example', 4, new Promise((resolve) => {
+    tell = resolve;
+  }));
+  socket.beginConnect({ ip, port: 5432 }, true);
   await settled();
-  assert.equal(browser.clients[0].host, 'db.example');
+  assert.equal(browser.clients.length, 0);
+  tell({ ips: [at('192.0.2.1', 0).ip] });
+  await settled();
+  assert.equal(browser.clients[0].host, '192.0.2.1');
   browser.clients[0].open();
   await settled();
-  assert.equal(socket.peerEndpoint().ip.text, '172.29.1.1');
+  assert.equal(socket.peerEndpoint().ip.text, ip.text);
+});
+
+test('connect() to an address that getaddrinfo made up for nothing is EHOSTUNREACH', async () => {
+  const madeUp = new MadeUpAddresses();
+  const { socket, browser } = create({ madeUp });
+  const ip = madeUp.standFor('nobody.example', 4, Promise.reject(new Error('not found')));
+  socket.beginConnect({ ip, port: 5432 }, true);
+  await settled();
+  assert.equal(browser.clients.length, 0);
+  assert.throws(() => socket.finishConnect(), (error) => error === EHOSTUNREACH);
 });
 
 test('options set before connect() are passed to the browser', async () => {
