@@ -2,6 +2,7 @@
 #include "conformance.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
 
 // Of waits that another thread's close ends, or not.
 enum { LIMIT_MS = 1000 };
@@ -248,6 +249,42 @@ CASE(thread_poll_is_woken_by_the_peers_close) {
   finish(&call);
   result("%ld %s", call.value, events(call.entry.revents));
   close(client);
+}
+
+static void waiting_in_epoll(Call *call) {
+  struct epoll_event event = {0};
+  call->value = epoll_wait(call->fd, &event, 1, -1);
+  call->entry.revents = event.events;
+}
+
+static void watch(int epoll, int fd) {
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+  must(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
+}
+
+CASE(thread_epoll_is_woken_by_another_threads_send) {
+  int a = bound(), b = bound(), epoll = epoll_create1(0);
+  watch(epoll, b);
+  Call call;
+  begin(&call, epoll, waiting_in_epoll);
+  asleep(&call);
+  pass(a, b, "x");
+  finish(&call);
+  result("%ld %s", call.value, events(call.entry.revents));
+  close(a), close(b), close(epoll);
+}
+
+CASE(thread_epoll_is_woken_by_a_socket_that_another_adds) {
+  int a = bound(), b = bound(), epoll = epoll_create1(0);
+  pass(a, b, "x");
+  arrive(b);
+  Call call;
+  begin(&call, epoll, waiting_in_epoll);
+  asleep(&call);
+  watch(epoll, b);
+  finish(&call);
+  result("%ld %s", call.value, events(call.entry.revents));
+  close(a), close(b), close(epoll);
 }
 
 CASE(thread_close_during_recv_udp) {
@@ -507,6 +544,8 @@ int main(void) {
   RUN(thread_accept_twice_takes_one_connection_each);
   RUN(thread_poll_is_woken_by_another_threads_send);
   RUN(thread_poll_is_woken_by_the_peers_close);
+  RUN(thread_epoll_is_woken_by_another_threads_send);
+  RUN(thread_epoll_is_woken_by_a_socket_that_another_adds);
   RUN(thread_close_during_recv_udp);
   RUN(thread_close_during_recv_tcp);
   RUN(thread_close_during_accept);
