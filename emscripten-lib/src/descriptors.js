@@ -1,7 +1,7 @@
 // Sockets as file descriptors of Emscripten's FS: the stock close, dup, fcntl, fstat, poll and select see an ordinary
 // stream. The one module besides stdin.js that knows FS. It never waits: suspending reads and writes are syscalls.js's.
 import {
-  EBADF, ENOTSOCK, ENOTTY, FIONBIO, FIONREAD, O_NONBLOCK, O_RDWR, S_IFDIR, S_IFSOCK, SOCK_STREAM,
+  EBADF, EFAULT, ENOTSOCK, ENOTTY, FIONBIO, FIONREAD, O_NONBLOCK, O_RDWR, S_IFDIR, S_IFSOCK, SOCK_STREAM,
 } from './abi.js';
 
 /** @typedef {import('./udp.js').UdpSocket | import('./tcp.js').TcpSocket} Socket */
@@ -40,6 +40,7 @@ export function makeDescriptors(FS, access) {
     },
     /** @param {Stream} stream @param {number} request @param {number} pointer */
     ioctl(stream, request, pointer) {
+      if (pointer === 0 && (request === FIONREAD || request === FIONBIO)) throw new FS.ErrnoError(EFAULT);
       switch (request) {
         case FIONREAD:
           access.writeI32(pointer, withErrnoError(() => stream.node.socket.nextLength()));

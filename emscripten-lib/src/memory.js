@@ -28,6 +28,8 @@ export const SIZE_4 = 16;
 export const SIZE_6 = 28;
 /** Of every address the library stores. */
 export const SOCKADDR_MAX = SIZE_6;
+/** The longest address that any call takes. */
+export const SOCKADDR_STORAGE = 128;
 /** struct sockaddr_in6 without the scope id, which RFC 2133 did not have; Linux takes it. */
 const SIZE_6_SHORT = 24;
 
@@ -58,6 +60,19 @@ export class Memory {
    */
   check(pointer, length) {
     if (length > 0 && (pointer === 0 || pointer + length > this.access.bytes().length)) throw EFAULT;
+  }
+
+  /**
+   * A buffer for a call. Linux minds the bytes it touches alone: a length that leaves the memory is cut to it.
+   * @param {number} pointer
+   * @param {number} size a size_t, which arrives as a signed number
+   * @returns {Range & { asked: number }} and the length that was asked for
+   */
+  buffer(pointer, size) {
+    const asked = size >= 0 ? size : this.access.pointerSize === 4 ? size >>> 0 : Number.MAX_SAFE_INTEGER;
+    const room = this.access.bytes().length - pointer;
+    if (asked > 0 && (pointer === 0 || room <= 0)) throw EFAULT;
+    return { pointer, length: Math.min(asked, room), asked };
   }
 
   /** @param {Range} range @returns {Uint8Array} not shared with the program */
@@ -157,7 +172,7 @@ export class Memory {
 
   /** @param {number} pointer struct sockaddr @param {number} length @returns {number} AF_* */
   readFamily(pointer, length) {
-    if (length < 2) throw EINVAL;
+    if (length < 2 || length > SOCKADDR_STORAGE) throw EINVAL;
     this.check(pointer, length);
     return this.access.readI16(pointer);
   }

@@ -6,6 +6,7 @@ import {
   MCAST_JOIN_GROUP, MCAST_LEAVE_GROUP,
 } from './abi.js';
 import { ipFromBytes, isMulticast } from './address.js';
+import { SOCKADDR_STORAGE } from './memory.js';
 
 /** @typedef {import('./udp.js').UdpSocket} UdpSocket */
 /** @typedef {import('./memory.js').Memory} Memory */
@@ -19,7 +20,6 @@ const MREQ = 8;
 const MREQN = 12;
 /** struct ipv6_mreq: the group, the index of the interface. */
 const MREQ6 = 20;
-const SOCKADDR_STORAGE = 128;
 /** When -1 leaves it to the system: Linux's IPV6_DEFAULT_MCASTHOPS, and its default for IPv4. */
 const HOPS_DEFAULT = 1;
 

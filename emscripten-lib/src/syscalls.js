@@ -8,7 +8,7 @@ import {
 } from './abi.js';
 import { ipFromText, mapped } from './address.js';
 import { guarded } from './guarded.js';
-import { SOCKADDR_MAX } from './memory.js';
+import { SOCKADDR_MAX, SOCKADDR_STORAGE } from './memory.js';
 import { findOption } from './options.js';
 import { makeStreamTransfer } from './stream-transfer.js';
 
@@ -18,6 +18,10 @@ import { makeStreamTransfer } from './stream-transfer.js';
 
 /** The type of a socket without its flags. */
 const TYPE_MASK = 0xf;
+/** Longer ones are EMSGSIZE before anything is read of them (udp_sendmsg). */
+const DATAGRAM_MAX = 0xffff;
+/** Linux's IPPROTO_MAX. */
+const PROTOCOLS = 263;
 const TIMEVAL_SIZE = 16;
 const LINGER_SIZE = 8;
 
@@ -135,6 +139,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       if (domain !== AF_INET && domain !== AF_INET6) throw EAFNOSUPPORT;
       const stream = (type & TYPE_MASK) === SOCK_STREAM;
       if (!stream && (type & TYPE_MASK) !== SOCK_DGRAM) throw ESOCKTNOSUPPORT;
+      if (protocol < 0 || protocol >= PROTOCOLS) throw EINVAL;
       if (protocol !== 0 && protocol !== (stream ? IPPROTO_TCP : IPPROTO_UDP)) throw EPROTONOSUPPORT;
       const create = stream ? createTcp : createUdp;
       return descriptors.open((queue) => create(domain, queue), type & SOCK_NONBLOCK ? O_NONBLOCK : 0);
@@ -170,19 +175,20 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       /** @type {number} */ flags, /** @type {number} */ address, /** @type {number} */ addressLength) => {
       const stream = descriptors.get(fd);
       const { socket } = stream.node;
-      memory.check(buffer, length);
+      const range = memory.buffer(buffer, length);
       const destination = address === 0 || socket.type === SOCK_STREAM
         ? undefined
         : memory.readDestination(address, addressLength, socket.family, socket.v6Only);
-      return send(stream, [{ pointer: buffer, length }], length, flags, destination);
+      if (socket.type === SOCK_STREAM) return send(stream, [range], range.length, flags, destination);
+      if (range.asked > range.length) throw range.asked > DATAGRAM_MAX ? EMSGSIZE : EFAULT;
+      return send(stream, [range], range.length, flags, destination);
     }),
 
     recvfrom: guarded((/** @type {number} */ fd, /** @type {number} */ buffer, /** @type {number} */ length,
       /** @type {number} */ flags, /** @type {number} */ address, /** @type {number} */ lengthPointer) => {
       const stream = descriptors.get(fd);
       const { socket } = stream.node;
-      memory.check(buffer, length);
-      const ranges = [{ pointer: buffer, length }];
+      const ranges = [memory.buffer(buffer, length)];
       if (address === 0) return receive(stream, ranges, flags);
       const room = memory.readRoom(address, lengthPointer);
       return receive(stream, ranges, flags, (message) => {
@@ -202,7 +208,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       const total = ranges.reduce((sum, { length }) => sum + length, 0);
       const destination = address === 0 || addressLength === 0 || socket.type === SOCK_STREAM
         ? undefined
-        : memory.readDestination(address, addressLength, socket.family, socket.v6Only);
+        : memory.readDestination(address, Math.min(addressLength, SOCKADDR_STORAGE), socket.family, socket.v6Only);
       return send(stream, ranges, total, flags, destination);
     }),
 

@@ -172,7 +172,7 @@ export class UdpSocket extends SocketBase {
     const to = destination ?? this.peer;
     if (!to) throw EDESTADDRREQ;
     // Each of these the browser would answer by breaking the stream.
-    if (to.port === 0) throw EINVAL;
+    if (to.port === 0 && destination) throw EINVAL;
     const ip = this.addressBehind(this.reachable(to.ip), () => this.queue.notifyListeners(WRITABLE));
     if (length > (ip.family === 4 || isMapped(ip) ? LENGTH_MAX_4 : LENGTH_MAX_6)) throw EMSGSIZE;
     if (length === 0 && !this.UDPSocket.takesEmptyDatagrams) {
@@ -181,6 +181,8 @@ export class UdpSocket extends SocketBase {
     }
     this.throwPending();
     if (this.writeShut) throw EPIPE;
+    // connect() takes port 0, and what is sent there is lost.
+    if (to.port === 0) return length;
     this.bindImplicitly();
     const port = /** @type {UdpPort} */ (this.port);
     if (port.down) throw ENETDOWN;

@@ -185,6 +185,105 @@ CASE(sendmmsg_and_recvmmsg) {
   close(b);
 }
 
+// Three messages of one part each.
+typedef struct {
+  struct mmsghdr headers[3];
+  struct iovec parts[3];
+  Address addresses[3];
+  char data[3][16];
+} Batch;
+
+static void prepare(Batch *batch, const char *texts[3], Address to) {
+  memset(batch, 0, sizeof *batch);
+  for (int i = 0; i < 3; i++) {
+    if (texts) strcpy(batch->data[i], texts[i]);
+    batch->parts[i] = (struct iovec){batch->data[i], texts ? strlen(texts[i]) : sizeof batch->data[i]};
+    batch->addresses[i] = to;
+    batch->headers[i].msg_hdr = message(&batch->parts[i], 1, &batch->addresses[i]);
+  }
+}
+
+static const char *three[] = {"one", "two", "three"};
+
+CASE(sendmmsg_of_none) {
+  int a = bound();
+  result("%s", outcome(sendmmsg(a, NULL, 0, 0)));
+  close(a);
+}
+
+CASE(sendmmsg_tells_the_lengths) {
+  int a = bound(), b = bound();
+  Batch batch;
+  prepare(&batch, three, local(b));
+  const char *count = outcome(sendmmsg(a, batch.headers, 3, 0));
+  result("%s: %u %u %u", count, batch.headers[0].msg_len, batch.headers[1].msg_len, batch.headers[2].msg_len);
+  close(a);
+  close(b);
+}
+
+CASE(sendmmsg_stops_where_one_is_refused) {
+  int a = bound(), b = bound();
+  Batch batch;
+  prepare(&batch, three, local(b));
+  batch.addresses[1].v4.sin_port = 0;
+  const char *count = outcome(sendmmsg(a, batch.headers, 3, 0)), *first = received(b, 0);
+  result("%s, %s, then %s", count, first, received(b, MSG_DONTWAIT));
+  close(a);
+  close(b);
+}
+
+CASE(sendmmsg_whose_first_is_refused) {
+  int a = bound(), b = bound();
+  Batch batch;
+  prepare(&batch, three, local(b));
+  batch.addresses[0].v4.sin_port = 0;
+  result("%s", outcome(sendmmsg(a, batch.headers, 3, 0)));
+  close(a);
+  close(b);
+}
+
+CASE(recvmmsg_nothing_there) {
+  int a = bound();
+  Batch batch;
+  prepare(&batch, NULL, (Address){.length = sizeof(struct sockaddr_in6)});
+  result("%s", outcome(recvmmsg(a, batch.headers, 3, MSG_DONTWAIT, NULL)));
+  close(a);
+}
+
+CASE(recvmmsg_waits_for_one) {
+  int a = bound(), b = bound();
+  pass(a, b, "one");
+  Batch batch;
+  prepare(&batch, NULL, (Address){.length = sizeof(struct sockaddr_in6)});
+  const char *count = outcome(recvmmsg(b, batch.headers, 3, MSG_WAITFORONE, NULL));
+  result("%s: %s", count, batch.data[0]);
+  close(a);
+  close(b);
+}
+
+CASE(recvmmsg_says_who_and_what_was_cut) {
+  int a = bound(), b = bound();
+  pass(a, b, "much more than there is room for");
+  Batch batch;
+  prepare(&batch, NULL, (Address){.length = sizeof(struct sockaddr_in6)});
+  const char *count = outcome(recvmmsg(b, batch.headers, 1, 0, NULL));
+  Address from = local(a);
+  result("%s: %u, %s, %s", count, batch.headers[0].msg_len,
+    batch.headers[0].msg_hdr.msg_flags & MSG_TRUNC ? "TRUNC" : "whole",
+    same(&batch.addresses[0], &from) ? "from the sender" : "from another");
+  close(a);
+  close(b);
+}
+
+CASE(recvmmsg_time_limit) {
+  int a = bound();
+  Batch batch;
+  prepare(&batch, NULL, (Address){.length = sizeof(struct sockaddr_in6)});
+  struct timespec limit = {.tv_nsec = 20000000};
+  result("%s", outcome(recvmmsg(a, batch.headers, 3, MSG_DONTWAIT, &limit)));
+  close(a);
+}
+
 int main(void) {
   RUN(sendmsg_gathers);
   RUN(recvmsg_scatters);
@@ -201,5 +300,13 @@ int main(void) {
   RUN(sendmsg_parts_too_long_together);
   RUN(sendmsg_part_at_nowhere);
   RUN(sendmmsg_and_recvmmsg);
+  RUN(sendmmsg_of_none);
+  RUN(sendmmsg_tells_the_lengths);
+  RUN(sendmmsg_stops_where_one_is_refused);
+  RUN(sendmmsg_whose_first_is_refused);
+  RUN(recvmmsg_nothing_there);
+  RUN(recvmmsg_waits_for_one);
+  RUN(recvmmsg_says_who_and_what_was_cut);
+  RUN(recvmmsg_time_limit);
   return 0;
 }
