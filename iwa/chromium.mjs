@@ -119,12 +119,16 @@ function pipeTransport(child, exited) {
 /**
  * Starts Chromium with everything it writes (profile, caches, desktop entries of installed apps) in one temporary
  * directory.
- * @param {{executable: string, verbose?: boolean, interruptions?: Promise<never>[], startLimit?: number}} options
- *   `verbose` shows Chromium's own stderr; a rejection of an interruption ends the start
+ * @param {{
+ *   executable: string, switches?: string[], verbose?: boolean, interruptions?: Promise<never>[], startLimit?: number,
+ * }} options `switches` are further ones of its command line; `verbose` shows Chromium's own stderr; a rejection of an
+ *   interruption ends the start
  * @returns {Promise<Chromium>}
  * @throws {LaunchError}
  */
-export async function startChromium({ executable, verbose = false, interruptions = [], startLimit = START_LIMIT }) {
+export async function startChromium({
+  executable, switches = [], verbose = false, interruptions = [], startLimit = START_LIMIT,
+}) {
   // Loaded here, so that a Node too old for puppeteer gets as far as being told so.
   const { default: puppeteer } = await import('puppeteer-core');
   const home = mkdtempSync(path.join(os.tmpdir(), 'socket-iwa-chromium-'));
@@ -135,7 +139,7 @@ export async function startChromium({ executable, verbose = false, interruptions
   for (const name of Object.keys(environment)) {
     if (name.startsWith('XDG_')) delete environment[name]; // they would lead back to the user's own directories
   }
-  const child = spawn(executable, [...SWITCHES, `--user-data-dir=${path.join(home, 'profile')}`], {
+  const child = spawn(executable, [...SWITCHES, ...switches, `--user-data-dir=${path.join(home, 'profile')}`], {
     detached: true, // its own process group: a terminal's Ctrl-C does not reach it, and kill() reaches all of it
     env: environment,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],

@@ -38,11 +38,11 @@ const LAUNCHES = 3;
 
 /**
  * @param {{
- *   directory: string, mounts?: Record<string, string>, chromium?: string, verbose?: boolean,
+ *   directory: string, mounts?: Record<string, string>, chromium?: string, switches?: string[], verbose?: boolean,
  *   window?: {width: number, height: number}, permissions?: 'granted' | 'denied' | 'prompt', signal?: AbortSignal,
  *   stepLimit?: number,
- * }} options `mounts` are further directories by URL prefix; `chromium` as in findChromium; an abort of `signal` ends
- *   the launch, its reason being the error; `stepLimit` is in seconds
+ * }} options `mounts` are further directories by URL prefix; `chromium` as in findChromium, `switches` as in
+ *   startChromium; an abort of `signal` ends the launch, its reason being the error; `stepLimit` is in seconds
  * @returns {Promise<IsolatedApp>}
  * @throws {LaunchError} nothing is left behind then
  */
@@ -50,6 +50,7 @@ export async function launchIsolatedApp({
   directory,
   mounts = {},
   chromium: asked,
+  switches,
   verbose = false,
   window = { width: 1280, height: 800 },
   permissions = 'granted',
@@ -74,7 +75,7 @@ export async function launchIsolatedApp({
   };
 
   try {
-    chromium = await startChromium({ executable, verbose, interruptions: [aborted], startLimit: stepLimit });
+    chromium = await startChromium({ executable, switches, verbose, interruptions: [aborted], startLimit: stepLimit });
     const { browser, died } = chromium;
     const step = (/** @type {string} */ what, /** @type {Promise<any>} */ promise) =>
       within(what, stepLimit, promise, [died, aborted]);

@@ -56,7 +56,8 @@ export const TIMED_OUT = 124;
  * Starts Chromium, calls `use` with a function that runs programs, and closes Chromium.
  * @template T
  * @param {(run: Run) => Promise<T>} use
- * @param {{chromium?: string, verbose?: boolean, signal?: AbortSignal}} [options] as in launchIsolatedApp
+ * @param {{chromium?: string, switches?: string[], verbose?: boolean, signal?: AbortSignal}} [options] as in
+ *   launchIsolatedApp
  * @returns {Promise<T>}
  * @throws {LaunchError} no browser (exit code 2), or it failed; `run` rejects with one when the browser dies
  */
