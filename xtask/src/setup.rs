@@ -32,6 +32,10 @@ pub(crate) enum Need {
     Container,
     /// The browser that runs the app.
     Chromium,
+    /// dnsmasq: the name server of the resolver's tests.
+    NameServer,
+    /// /etc/services: Linux's answers to service names, which are the oracle's.
+    Services,
     /// npm, to install what package-lock.json pins.
     Npm,
     /// What package-lock.json pins: the Node with JSPI, the DevTools client, eslint, tsc.
@@ -120,6 +124,16 @@ fn missing(need: Need) -> Result<Option<Missing>> {
             "chromium, the browser that runs the app",
             &["chromium"],
             "install Chromium or Chrome 150 or newer (Debian: apt-get install chromium), or set CHROMIUM to its path",
+        ),
+        Need::NameServer if find("dnsmasq").is_none() => absent(
+            "dnsmasq, the name server that the tests of names ask",
+            &["dnsmasq-base"],
+            "install dnsmasq (Debian, Ubuntu: apt-get install dnsmasq-base)",
+        ),
+        Need::Services if !Path::new("/etc/services").exists() => absent(
+            "/etc/services, which the tests of names compare with",
+            &["netbase"],
+            "install /etc/services (Debian, Ubuntu: apt-get install netbase)",
         ),
         Need::Npm if find("npm").is_none() || find("node").is_none() => absent(
             "npm, which installs the project's JavaScript tools",

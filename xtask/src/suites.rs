@@ -55,8 +55,10 @@ impl Suite {
     pub(crate) fn needs(self) -> &'static [Need] {
         match self {
             Self::Rust => &[Need::Compiler],
-            Self::Js => &[Need::Packages],
-            Self::Conformance => &[Need::Compiler, Need::Container, Need::Packages, Need::Chromium],
+            Self::Js => &[Need::Packages, Need::NameServer],
+            Self::Conformance => {
+                &[Need::Compiler, Need::Container, Need::Packages, Need::Chromium, Need::NameServer, Need::Services]
+            }
             // curl with HTTP/3 is in the container.
             Self::Native | Self::Node => &[Need::Packages, Need::Container],
             Self::Chromium | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
@@ -134,7 +136,11 @@ fn npm_run(script: &str) -> Command {
 }
 
 /// Tests of emscripten-lib that need the toolchain, a browser or both; its others need Node alone.
-const LINKING: [&str; 2] = ["emscripten-lib/test/link.test.js", "emscripten-lib/test/link-threads.test.js"];
+const LINKING: [&str; 3] = [
+    "emscripten-lib/test/link.test.js",
+    "emscripten-lib/test/link-threads.test.js",
+    "emscripten-lib/test/names.test.js",
+];
 const CONFORMANCE: [&str; 2] = ["emscripten-lib/test/conformance.test.js", "emscripten-lib/test/upload.test.js"];
 
 fn unit_tests() -> Vec<PathBuf> {
