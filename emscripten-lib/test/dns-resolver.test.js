@@ -10,6 +10,7 @@ import { NodeTCPSocket } from '../src/node/tcp-socket.js';
 import { NodeUDPSocket } from '../src/node/udp-socket.js';
 import { chooseSleeper, makeTimers } from '../src/timers.js';
 import { MANY, startDnsmasq, whyNoDnsmasq } from './dnsmasq.js';
+import { startDohEndpoint } from './doh-endpoint.js';
 
 /** @param {import('../src/dns-resolver.js').DnsOptions} options */
 const resolverFor = (options) => makeDnsResolver(options, {
@@ -28,7 +29,7 @@ const anchor = setInterval(() => {}, 0x7fffffff);
 
 /** @type {{ port: number, stop: () => Promise<void> } | undefined} */
 let dnsmasq;
-/** @type {import('node:http').Server} */
+/** @type {Awaited<ReturnType<typeof startDohEndpoint>>} */
 let endpoint;
 /** @type {(() => void)[]} */
 const cleanups = [];
@@ -36,32 +37,18 @@ const cleanups = [];
 before(async () => {
   if (whyNoDnsmasq) return;
   dnsmasq = await startDnsmasq();
-  const { port } = dnsmasq;
-  // A DNS-over-HTTPS endpoint (RFC 8484) is a DNS server behind GET; TLS in front of it is fetch()'s business.
-  endpoint = createHttpServer((request, response) => {
-    const question = Buffer.from(new URL(String(request.url), 'http://localhost').searchParams.get('dns') ?? '', 'base64url');
-    const socket = createSocket('udp4');
-    socket.on('message', (answer) => {
-      response.setHeader('content-type', 'application/dns-message').end(answer);
-      socket.close();
-    });
-    socket.send(question, port, '127.0.0.1');
-  });
-  await new Promise((resolve) => endpoint.listen(0, '127.0.0.1', () => resolve(undefined)));
+  endpoint = await startDohEndpoint(dnsmasq.port);
 });
 
 after(async () => {
   clearInterval(anchor);
   for (const cleanup of cleanups) cleanup();
-  endpoint?.close();
+  endpoint?.stop();
   await dnsmasq?.stop();
 });
 
 const overUdp = () => resolverFor({ server: `127.0.0.1:${dnsmasq?.port}` });
-const overHttps = () => {
-  const { port } = /** @type {import('node:net').AddressInfo} */ (endpoint.address());
-  return resolverFor({ https: `http://127.0.0.1:${port}/dns-query` });
-};
+const overHttps = () => resolverFor({ https: endpoint.url });
 
 for (const [way, resolver] of /** @type {const} */ ([['DNS', overUdp], ['HTTPS', overHttps]])) {
   test(`${way}: both families, IPv6 first`, { skip: whyNoDnsmasq }, async () => {

@@ -10,13 +10,16 @@ import { promisify } from 'node:util';
 import { withBrowser } from '../../iwa/program-runner.mjs';
 import { buildLinkPrograms, nodeWithJspi, repository, whyNoChromium } from './c-programs.mjs';
 import { startDnsmasq, whyNoDnsmasq } from './dnsmasq.js';
+import { makeCertificate, startDohEndpoint } from './doh-endpoint.js';
 
 const execute = promisify(execFile);
 
 /** Names that Chromium's own resolver knows, as far as this browser goes. */
 const HOSTS = '--host-resolver-rules=MAP system.test 127.0.0.1, MAP system6.test [::1], MAP public.test 192.0.2.7';
 
-/** @typedef {(args: string[], env?: Record<string, string>) => Promise<string>} Run what the program prints */
+/** @typedef {(args: string[], env?: Record<string, string>, program?: string) => Promise<string>} Run what it prints */
+
+const certificate = makeCertificate();
 
 let directory = '';
 /** @type {Run} */
@@ -33,15 +36,16 @@ let udp;
 let ports = [];
 
 /** @type {Run} */
-const onNode = async (args, env = {}) => {
-  const program = [join(repository, 'iwa', 'iwa-run.mjs'), '--node',
-    ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]), join(directory, 'resolve.js'), '--'];
-  return (await execute(nodeWithJspi(), [...program, ...args])).stdout;
+const onNode = async (args, env = {}, program = 'resolve.js') => {
+  const command = [join(repository, 'iwa', 'iwa-run.mjs'), '--node',
+    ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]), join(directory, program), '--'];
+  return (await execute(nodeWithJspi(), [...command, ...args])).stdout;
 };
 
 before(async () => {
   directory = await buildLinkPrograms([
     { source: 'resolve.c', output: 'resolve.js', flags: ['-O2', '-sJSPI', '-sEXIT_RUNTIME'] },
+    { source: 'resolve.c', output: 'threads.js', flags: ['-O2', '-pthread', '-sPROXY_TO_PTHREAD', '-sEXIT_RUNTIME'] },
   ], 'names');
   if (!whyNoDnsmasq) dnsmasq = await startDnsmasq();
   tcp = createServer((socket) => socket.on('error', () => {}).resume());
@@ -53,12 +57,13 @@ before(async () => {
   if (whyNoChromium()) return;
   await new Promise((ready, failed) => {
     browserClosed = withBrowser((run) => {
-      inChromium = async (args, env = {}) => (await run(join(directory, 'resolve.js'), args, { env })).stdout;
+      inChromium = async (args, env = {}, program = 'resolve.js') =>
+        (await run(join(directory, program), args, { env })).stdout;
       ready(undefined);
       return new Promise((resolve) => {
         closeBrowser = () => resolve(undefined);
       });
-    }, { switches: [HOSTS] });
+    }, { switches: [HOSTS, `--ignore-certificate-errors-spki-list=${certificate?.spki}`] });
     browserClosed.catch(failed);
   });
 });
@@ -92,6 +97,11 @@ for (const [runtime, runOf, noRuntime] of /** @type {[string, () => Run, string 
   test(`${runtime}: of a configured DNS server a truncated answer comes whole`, { skip }, async () => {
     const [, list] = (await runOf()(['many.test'], configured())).split(/: |, /);
     assert.equal(list.split(' ').length, 60);
+  });
+
+  test(`${runtime}: a lookup waits on a thread, too`, { skip }, async () => {
+    assert.equal(await runOf()(['alias.test', 'nobody.test'], configured(), 'threads.js'),
+      'alias.test: 2001:db8::1 192.0.2.1, one.test, 192.0.2.1\nnobody.test: -2\n');
   });
 
   test(`${runtime}: a name that the configured DNS server does not have is EAI_NONAME`, { skip }, async () => {
@@ -131,3 +141,17 @@ test('Chromium: a lookup in a callback reaches a name of the browser\'s own reso
   assert.deepEqual(output.replace(MADE_UP, '').split('\n').sort(),
     ['', 'its name is system.test', 'tcp connected', 'udp answered']);
 });
+
+const noHttps = whyNoChromium() ?? (whyNoDnsmasq || (certificate ? false : 'there is no openssl to make a certificate'));
+
+test('Chromium: a configured DNS-over-HTTPS endpoint is asked, under the policy of an Isolated Web App', { skip: noHttps },
+  async () => {
+    const endpoint = await startDohEndpoint(Number(dnsmasq?.port), certificate);
+    try {
+      assert.equal(await inChromium(['alias.test', 'nobody.test'], { DIRECTSOCKETS_DNS: endpoint.url }),
+        'alias.test: 2001:db8::1 192.0.2.1, one.test, 192.0.2.1\nnobody.test: -2\n');
+      assert.ok(endpoint.requests() > 0);
+    } finally {
+      endpoint.stop();
+    }
+  });
