@@ -55,7 +55,7 @@ export const TIMED_OUT = 124;
 /**
  * Starts Chromium, calls `use` with a function that runs programs, and closes Chromium.
  * @template T
- * @param {(run: Run) => Promise<T>} use
+ * @param {(run: Run, app: import('./isolated-app.mjs').IsolatedApp) => Promise<T>} use
  * @param {{chromium?: string, switches?: string[], verbose?: boolean, signal?: AbortSignal}} [options] as in
  *   launchIsolatedApp
  * @returns {Promise<T>}
@@ -68,7 +68,7 @@ export async function withBrowser(use, options = {}) {
     mounts: { '/app/': path.join(HERE, 'app') },
   });
   try {
-    return await use(await programRunner(app, options.verbose));
+    return await use(await programRunner(app, options.verbose), app);
   } finally {
     await app.close();
   }

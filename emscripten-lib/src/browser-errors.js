@@ -1,7 +1,7 @@
 // What the browser's errors mean as errnos. Direct Sockets reject with DOMExceptions that carry no code, so it takes the
 // operation, the state of things and, in two places, the text; Node's carry `code`, which says it all.
 import {
-  EACCES, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EHOSTUNREACH, EINVAL, EIO, EMSGSIZE, ENETUNREACH, ERRNO_BY_CODE,
+  EACCES, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EINVAL, EIO, EMSGSIZE, ENETUNREACH, ERRNO_BY_CODE,
   ETIMEDOUT,
 } from './abi.js';
 
@@ -64,6 +64,10 @@ export function connectErrno(error, elapsed, what, explain) {
       // The browser has one name for all of these.
       if (/resolved/.test(error.message)) return EHOSTUNREACH;
       return elapsed > CONNECT_TIMED_OUT ? ETIMEDOUT : ECONNREFUSED;
+    case 'InvalidStateError':
+      // Seen in one of four connections to a server that closes at once (Chromium 156): FIN overtook the answer to open.
+      explain(`${what}: ECONNRESET: the peer ended the connection before Chromium had opened it`);
+      return ECONNRESET;
     case 'TypeError':
     case 'DataError':
       explain(`${what}: EINVAL: ${error.message}`);

@@ -48,6 +48,7 @@ test('the errors of connecting become errnos', async () => {
   for (const [name, message, errno] of /** @type {[string, string, number][]} */ ([
     ['NetworkError', 'Network Error.', ECONNREFUSED],
     ['NetworkError', "Hostname couldn't be resolved.", EHOSTUNREACH],
+    ['InvalidStateError', 'The socket is not in a state that allows this operation.', ECONNRESET],
     ['TypeError', 'bad', EINVAL],
     ['InvalidAccessError', 'no policy', EACCES],
     ['OddError', 'odd', EIO],

@@ -1,5 +1,6 @@
-//! What puts a server under stress: the networks that a loopback interface is not.
+//! What puts sockets and servers under stress: the networks that a loopback interface is not, and the benchmark.
 
+pub mod bench;
 pub mod impairment;
 pub mod quic_packets;
 pub mod relay;

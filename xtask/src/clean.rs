@@ -10,8 +10,14 @@ use crate::process::{Show, step};
 use crate::repo;
 use crate::report::note;
 
-const OUTPUTS: [&str; 5] =
-    ["target/dist", "target/iwa", "target/demo", "target/.iwa-made-from", "target/wasm32-unknown-emscripten"];
+const OUTPUTS: [&str; 6] = [
+    "target/dist",
+    "target/iwa",
+    "target/demo",
+    "target/bench",
+    "target/.iwa-made-from",
+    "target/wasm32-unknown-emscripten",
+];
 
 pub(crate) fn command(all: bool) -> Result<()> {
     OUTPUTS.iter().try_for_each(|output| remove(output))?;

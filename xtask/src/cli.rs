@@ -89,6 +89,19 @@ Examples:
 
 The last line is `N passed, N failed`. A suite that can't run here fails and says why.")]
     Test(Test),
+    /// Measure the sockets of one program natively, on Node and in Chromium, beside hand-written JavaScript
+    #[command(after_help = "\
+Examples:
+  cargo xtask bench
+  cargo xtask bench --quick --only tcp
+  cargo xtask bench --json > before.json
+  cargo xtask bench --against before.json
+  cargo xtask bench --profile --only udp-echo-256 --runtime chromium
+
+docs/benchmarks.md says what is measured, and what came out on one machine. With --profile the profiles lie in
+target/bench/profiles; Chromium's developer tools open them, `node stress-test/profile.mjs FILE` lists the costliest functions.
+Exit code 1 when a measurement failed.")]
+    Bench(Bench),
     /// Remove what was built
     #[command(after_help = "\
 Examples:
@@ -234,6 +247,55 @@ pub(crate) struct Test {
     pub(crate) toolchain: Toolchain,
     #[command(flatten)]
     pub(crate) install: Install,
+}
+
+#[derive(Args)]
+pub(crate) struct Bench {
+    /// One short round: shows that everything works, measures little
+    #[arg(long)]
+    quick: bool,
+    /// Measure only workloads whose name begins so (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    only: Vec<OsString>,
+    /// Measure only there: native, node, chromium (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    runtime: Vec<OsString>,
+    /// Rounds [default: 5]
+    #[arg(long, value_name = "N")]
+    rounds: Option<u16>,
+    /// Print JSON on standard output, the table on standard error
+    #[arg(long)]
+    json: bool,
+    /// Show the change against the JSON of an earlier run
+    #[arg(long, value_name = "FILE")]
+    against: Option<OsString>,
+    /// Write CPU profiles of one longer round instead of measuring
+    #[arg(long)]
+    pub(crate) profile: bool,
+    /// Name the workloads and end
+    #[arg(long)]
+    list: bool,
+    /// What compiles the WebAssembly program
+    #[arg(long, value_enum, default_value_t = Toolchain::Container)]
+    pub(crate) toolchain: Toolchain,
+    #[command(flatten)]
+    pub(crate) install: Install,
+}
+
+impl Bench {
+    /// The benchmark's own options, as it takes them.
+    pub(crate) fn options(&self) -> Vec<OsString> {
+        let flags = [("--quick", self.quick), ("--json", self.json), ("--list", self.list)];
+        let mut options: Vec<OsString> = flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.into()).collect();
+        let lists = [("--only", &self.only), ("--runtime", &self.runtime)];
+        let values = lists.into_iter().flat_map(|(name, list)| list.iter().map(move |value| (name, value.clone())));
+        let rounds = self.rounds.map(|rounds| ("--rounds", OsString::from(rounds.to_string())));
+        let against = self.against.clone().map(|file| ("--against", file));
+        for (name, value) in values.chain(rounds).chain(against) {
+            options.extend([name.into(), value]);
+        }
+        options
+    }
 }
 
 #[derive(Args)]

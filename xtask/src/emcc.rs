@@ -16,7 +16,7 @@ pub(crate) fn command(toolchain: Toolchain, arguments: &[OsString], install: boo
 
 /// emcc's arguments with the library switched on, and with what makes a call wait: JSPI, or the thread that it is on.
 /// Compiling without linking needs neither, and clang refuses `--js-library` then.
-fn with_library(given: &[OsString]) -> Vec<OsString> {
+pub(crate) fn with_library(given: &[OsString]) -> Vec<OsString> {
     let mut arguments = Vec::new();
     if links(given) {
         let threads = given.iter().any(|argument| argument == "-pthread" || argument == "-sPTHREADS");

@@ -1,6 +1,7 @@
 //! `cargo xtask`: what people type to build, run, show and test Socket.IWA. This file dispatches; each command is a
 //! module. Results go to standard output, progress and logs to standard error.
 
+mod bench;
 mod build;
 mod clean;
 mod cli;
@@ -74,6 +75,12 @@ fn dispatch(command: cli::Command) -> Result<()> {
             toolchain: test.toolchain,
             install: !test.install.no_install,
             json: test.json,
+        }),
+        cli::Command::Bench(bench) => bench::command(&bench::Request {
+            toolchain: bench.toolchain,
+            install: !bench.install.no_install,
+            profile: bench.profile,
+            options: bench.options(),
         }),
         cli::Command::Clean(clean) => clean::command(clean.all),
     }

@@ -1,4 +1,4 @@
-// Sends a reproducible stream to a TCP server and reads a line of answer, for test/upload.test.js and bench/tcp.mjs:
+// Sends a reproducible stream to a TCP server and reads a line of answer, for test/upload.test.js:
 //   upload PORT BYTES CHUNK_MIN CHUNK_MAX SEED [blocking | poll | close]
 // Chunk sizes are spread evenly over the powers of two. `poll` sends on a non-blocking socket; `close` closes at once
 // instead of waiting for the answer. Prints the answer and how often send() had to wait.

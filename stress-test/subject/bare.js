@@ -1,0 +1,239 @@
+// The platform's limit: the same work as subject.c in hand-written JavaScript straight on Direct Sockets, with the same
+// arguments and output. An ES module in the place of an Emscripten program (a default export that takes Module's options):
+// it runs in the same worker of the same browser, or on Node over this project's classes of the same interface.
+//
+// Sending over TCP it is as safe as the library, and no safer loop is known: Chromium drops a chunk whose write begins
+// while the pipe is full (emscripten-lib/src/tcp-writer.js), so bulk data goes out in chunks longer than the pipe, and one
+// whose promise resolves within its own task is written again.
+
+/** More than the data pipe holds. */
+const LONG = 600 * 1024;
+/** As subject.c. */
+const PERIOD = 1048573;
+const UDP_BUFFER = 4 << 20;
+/** Writes under way at once: a stream orders them, and the promise of each would otherwise cost a turn. */
+const AHEAD = 64;
+
+/** @typedef {{ UDPSocket: UDPSocketClass, TCPSocket: TCPSocketClass, TCPServerSocket: TCPServerSocketClass }} Platform */
+
+/**
+ * @param {{ arguments: string[], print: (line: string) => void, onExit: (code: number) => void, platform?: Platform }} module
+ */
+export default async function createModule({ arguments: [mode, ...rest], print, onExit, platform }) {
+  const { UDPSocket, TCPSocket, TCPServerSocket } = platform ?? /** @type {Platform} */ (/** @type {any} */ (globalThis));
+  const numbers = rest.map(Number);
+
+  const openUdp = async () => {
+    const socket = new UDPSocket({ localAddress: '127.0.0.1', receiveBufferSize: UDP_BUFFER });
+    const { readable, writable, localPort } = await socket.opened;
+    return { reader: readable.getReader(), writer: writable.getWriter(), localPort };
+  };
+
+  /** @param {number} port */
+  const dial = async (port) => {
+    const socket = new TCPSocket('127.0.0.1', port, { noDelay: true });
+    const { readable, writable } = await socket.opened;
+    const reader = readable.getReader();
+    const writer = writable.getWriter();
+    return { reader, writer, close: () => closeTcp(socket, reader, writer) };
+  };
+
+  const listen = async () => {
+    const { readable, localPort } = await new TCPServerSocket('127.0.0.1', { backlog: 1024 }).opened;
+    print(`port ${localPort}`);
+    print('listening 1');
+    return readable.getReader();
+  };
+
+  /** @type {Record<string, () => Promise<void>>} */
+  const modes = {
+    async 'udp-echo'() {
+      const { reader, writer, localPort } = await openUdp();
+      print(`port ${localPort}`);
+      for (;;) {
+        const { value } = await reader.read();
+        if (!value || value.data.byteLength === 1) return;
+        writer.write(value);
+      }
+    },
+
+    async 'udp-send'() {
+      const [port, size, ms] = numbers;
+      const { writer } = await openUdp();
+      const data = new Uint8Array(size);
+      /** @type {Promise<void>[]} */
+      const flying = [];
+      let sent = 0;
+      for (const end = performance.now() + ms; performance.now() < end;) {
+        for (let i = 0; i < 16; i++, sent++) {
+          if (flying.length >= AHEAD) await flying.shift();
+          flying.push(writer.write({ data, remoteAddress: '127.0.0.1', remotePort: port }));
+        }
+      }
+      await Promise.all(flying);
+      print(`sent ${sent}`);
+    },
+
+    async 'udp-receive'() {
+      const [size, ms] = numbers;
+      const { reader, localPort } = await openUdp();
+      print(`port ${localPort}`);
+      let received = 0;
+      let start = 0;
+      /** @type {number} */
+      let time;
+      do {
+        for (let i = 0; i < 16; i++) {
+          const { value } = await reader.read();
+          start ||= performance.now();
+          if (value?.data.byteLength === size) received++;
+        }
+        time = performance.now() - start;
+      } while (time < ms);
+      print(`received ${received}`);
+      print(`ms ${time}`);
+    },
+
+    async 'tcp-upload'() {
+      const [port, total, chunk] = numbers;
+      const bytes = stream(chunk);
+      const { reader, writer, close } = await dial(port);
+      // Pieces of the program's size are gathered, as any safe loop has to; two buffers take turns.
+      const buffers = [new Uint8Array(LONG + chunk), new Uint8Array(LONG + chunk)];
+      let filled = 0;
+      let turn = 0;
+      let flying = Promise.resolve();
+      for (let sent = 0; sent < total;) {
+        const length = Math.min(chunk, total - sent);
+        const from = sent % PERIOD;
+        buffers[turn].set(bytes.subarray(from, from + length), filled);
+        filled += length;
+        sent += length;
+        // The last one is made long enough to be sent safely: what is left is more than a pipe, or nothing.
+        if (filled < LONG || (total - sent < LONG && sent < total)) {
+          if (filled + chunk > buffers[turn].byteLength) buffers[turn] = enlarged(buffers[turn]);
+          continue;
+        }
+        await flying;
+        const whole = buffers[turn].subarray(0, filled);
+        flying = TCPSocket.lossless ? writer.write(whole) : writeSafely(writer, whole);
+        turn ^= 1;
+        filled = 0;
+      }
+      await flying;
+      await reader.read();
+      await close();
+    },
+
+    async 'tcp-download'() {
+      // The program's buffer (the third number) plays no part: the stream's own chunks are as large as they come.
+      const [port, total, , check] = numbers;
+      const bytes = check ? stream(1 << 20) : new Uint8Array(0);
+      const { reader, writer, close } = await dial(port);
+      for (let received = 0; received < total;) {
+        const { value } = await reader.read();
+        if (!value) throw new Error(`the stream ended after ${received} bytes of ${total}`);
+        if (check) {
+          const from = received % PERIOD;
+          for (let i = 0; i < value.length; i++) {
+            if (value[i] !== bytes[(from + i) % PERIOD]) throw new Error(`wrong bytes after ${received + i}`);
+          }
+        }
+        received += value.byteLength;
+      }
+      await writer.write(new Uint8Array(1));
+      await reader.read();
+      await close();
+    },
+
+    async 'tcp-connect'() {
+      const [port, count] = numbers;
+      const closings = new Set();
+      for (let i = 0; i < count; i++) {
+        // The next one does not wait for the end of this one, nor does it in the program.
+        const { close } = await dial(port);
+        const closing = close().finally(() => closings.delete(closing));
+        closings.add(closing);
+      }
+      await Promise.all(closings);
+    },
+
+    async 'tcp-accept'() {
+      const [count] = numbers;
+      const accepted = await listen();
+      for (let i = 0; i < count; i++) {
+        const { value } = await accepted.read();
+        if (!value) throw new Error('the port was lost');
+        await value.opened;
+        value.close().catch(() => {});
+      }
+    },
+
+    async 'tcp-echo'() {
+      const accepted = await listen();
+      const { value: socket } = await accepted.read();
+      if (!socket) throw new Error('the port was lost');
+      const { readable, writable } = await socket.opened;
+      const reader = readable.getReader();
+      const writer = writable.getWriter();
+      for (;;) {
+        const { value } = await reader.read();
+        if (!value) break;
+        // Request and answer: the pipe is empty each time.
+        await writer.write(value);
+      }
+      await closeTcp(socket, reader, writer);
+    },
+  };
+
+  try {
+    await (modes[mode] ?? (async () => {
+      throw new Error(`no mode ${mode}`);
+    }))();
+    onExit(0);
+  } catch (error) {
+    print(String(error));
+    onExit(1);
+  }
+}
+
+/** @param {number} chunk @returns {Uint8Array} as subject.c */
+function stream(chunk) {
+  const bytes = new Uint8Array(PERIOD + chunk);
+  for (let i = 0; i < PERIOD; i++) {
+    const k = Math.imul(i, 2654435761);
+    bytes[i] = (k >>> 24) ^ (k >>> 13);
+  }
+  for (let i = 0; i < chunk; i++) bytes[PERIOD + i] = bytes[i % PERIOD];
+  return bytes;
+}
+
+/** @param {Uint8Array<ArrayBuffer>} buffer */
+function enlarged(buffer) {
+  const larger = new Uint8Array(2 * buffer.byteLength);
+  larger.set(buffer);
+  return larger;
+}
+
+/** @param {ByteWriter} writer @param {Uint8Array} chunk longer than the pipe */
+async function writeSafely(writer, chunk) {
+  for (let delay = 1; ; delay = Math.min(2 * delay, 32)) {
+    const write = writer.write(chunk);
+    let settled = false;
+    write.then(() => {
+      settled = true;
+    });
+    for (let hop = 0; hop < 32 && !settled; hop++) await undefined;
+    if (!settled) return write;
+    await new Promise((resolve) => void setTimeout(resolve, delay));
+  }
+}
+
+/** @param {TCPSocket} socket @param {ByteReader} reader @param {ByteWriter} writer */
+async function closeTcp(socket, reader, writer) {
+  await writer.close().catch(() => {});
+  await reader.cancel().catch(() => {});
+  reader.releaseLock();
+  writer.releaseLock();
+  await socket.closed.catch(() => {});
+}
