@@ -192,10 +192,13 @@ return createLibrary({
 #endif
 
 #if PTHREADS
-  // A Promise makes Emscripten keep the calling thread asleep until it is settled; a proxied call must return one.
+  // A Promise makes Emscripten keep the calling thread asleep until it is settled; a proxied call must return one. When the
+  // program exits its sockets are closed, which ends all waits: there is no one left to answer then (ABORT).
   library.$answerThread__deps = ['$PThread'];
-  library.$answerThread = (value) =>
-    PThread.currentProxiedOperationCallerThread && typeof value == 'number' ? Promise.resolve(value) : value;
+  library.$answerThread = (value) => {
+    if (!PThread.currentProxiedOperationCallerThread) return value;
+    return Promise.resolve(value).then((result) => (ABORT ? new Promise(() => {}) : result));
+  };
 
   /**
    * Makes a call run on the main runtime thread, whichever thread it comes from: `directsockets_NAME` there does what the

@@ -25,7 +25,7 @@ before(async () => {
     { source: 'tasks.c', output: 'tasks.mjs', flags: MODULE },
     { source: 'cannot-wait.c', output: 'cannot-wait.mjs', flags: [...MODULE, '-sASSERTIONS'] },
     { source: 'grow.c', output: 'grow.js', flags: [...SCRIPT, '-sALLOW_MEMORY_GROWTH', '-Wno-pthreads-mem-growth'] },
-    { source: 'exit.c', output: 'exit.js', flags: SCRIPT },
+    { source: 'exit.c', output: 'exit.js', flags: [...SCRIPT, '-sASSERTIONS'] },
     { source: 'echo.c', output: 'no-proxy.txt', flags: ['-pthread'], fails: true },
     { source: 'echo.c', output: 'no-proxy-jspi.txt', flags: ['-pthread', '-sJSPI'], fails: true },
   ], 'link-threads');
