@@ -192,27 +192,42 @@ return createLibrary({
 #endif
 
 #if PTHREADS
-  // A Promise makes Emscripten keep the calling thread asleep until it is settled; a proxied call must return one. When the
-  // program exits its sockets are closed, which ends all waits: there is no one left to answer then (ABORT).
-  library.$answerThread__deps = ['$PThread'];
-  library.$answerThread = (value) => {
-    if (!PThread.currentProxiedOperationCallerThread) return value;
-    return Promise.resolve(value).then((result) => (ABORT ? new Promise(() => {}) : result));
-  };
+  // A call runs on the main runtime thread in two steps, as in suspendable.js: the attempt, and only if that has to wait, the
+  // wait, during which Emscripten keeps the calling thread asleep until the Promise is settled. The attempt alone is
+  // also served while the main runtime thread waits for a lock that the caller holds: exit() flushes stdio there.
+  const WAIT = -0x80000000;
+  Object.assign(library, {
+    $threadWaits: 'new Map()',
+    $attemptForThread__deps: ['$PThread', '$threadWaits'],
+    $attemptForThread: eval(`(value) => {
+      if (typeof value == 'number') return value;
+      threadWaits.set(PThread.currentProxiedOperationCallerThread, value);
+      return ${WAIT};
+    }`),
+    directsockets_wait__deps: ['$PThread', '$threadWaits'],
+    directsockets_wait__proxy: 'sync',
+    directsockets_wait__async: true,
+    directsockets_wait: () => {
+      var thread = PThread.currentProxiedOperationCallerThread;
+      var promise = threadWaits.get(thread);
+      threadWaits.delete(thread);
+      // When the program exits its sockets are closed, which ends all waits: there is no one left to answer then.
+      return promise.then((result) => (ABORT ? new Promise(() => {}) : result));
+    },
+  });
 
-  /**
-   * Makes a call run on the main runtime thread, whichever thread it comes from: `directsockets_NAME` there does what the
-   * import NAME did. The marks are not the import's own, because -sJSPI takes __async for the wish to suspend.
-   */
+  /** `directsockets_NAME`, on the main runtime thread, does what the import NAME did. */
   const onMainThread = (name) => {
     const parameters = Array.from({ length: library[name].length }, (_, index) => `a${index}`).join(', ');
     const there = `directsockets_${name.replace(/^__syscall_/, '')}`;
-    library[there] = eval(`(${parameters}) => answerThread((${library[name]})(${parameters}))`);
-    library[there + '__deps'] = ['$answerThread', ...library[name + '__deps']];
+    library[there] = eval(`(${parameters}) => attemptForThread((${library[name]})(${parameters}))`);
+    library[there + '__deps'] = ['$attemptForThread', ...library[name + '__deps']];
     library[there + '__proxy'] = 'sync';
-    library[there + '__async'] = true;
-    library[name] = eval(`(${parameters}) => _${there}(${parameters})`);
-    library[name + '__deps'] = [there];
+    library[name] = eval(`(${parameters}) => {
+      var value = _${there}(${parameters});
+      return value == ${WAIT} ? _directsockets_wait() : value;
+    }`);
+    library[name + '__deps'] = [there, 'directsockets_wait'];
     library[name + '__proxy'] = 'none';
   };
 #endif

@@ -24,6 +24,7 @@ before(async () => {
     { source: 'stdin.c', output: 'stdin.mjs', flags: MODULE },
     { source: 'tasks.c', output: 'tasks.mjs', flags: MODULE },
     { source: 'cannot-wait.c', output: 'cannot-wait.mjs', flags: [...MODULE, '-sASSERTIONS'] },
+    { source: 'lock.c', output: 'lock.mjs', flags: MODULE },
     { source: 'grow.c', output: 'grow.js', flags: [...SCRIPT, '-sALLOW_MEMORY_GROWTH', '-Wno-pthreads-mem-growth'] },
     { source: 'exit.c', output: 'exit.js', flags: [...SCRIPT, '-sASSERTIONS'] },
     { source: 'echo.c', output: 'no-proxy.txt', flags: ['-pthread'], fails: true },
@@ -114,6 +115,16 @@ test('on the main runtime thread a call that would wait comes back at once, and 
     'waiting', 'directsockets: a call would have to wait on the main runtime thread, whose event', 'probe 1',
     'received 1', '']);
   assert.equal(code, 0);
+});
+
+test('calls that do not wait are served while the main runtime thread waits for a lock of their caller', async () => {
+  const { stdout, code } = await withModule('lock.mjs', `
+    const Module = { print(line) {
+      console.log(line);
+      if (line === 'locked') setImmediate(() => Module._enter());
+    } };
+    await createModule(Module);`);
+  assert.deepEqual([stdout, code], ['locked\nsent 1, received 1\nentered\n', 0]);
 });
 
 test('memory that a thread grew is seen by the calls of another', async () => {
