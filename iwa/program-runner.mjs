@@ -56,15 +56,17 @@ export const TIMED_OUT = 124;
  * Starts Chromium, calls `use` with a function that runs programs, and closes Chromium.
  * @template T
  * @param {(run: Run, app: import('./isolated-app.mjs').IsolatedApp) => Promise<T>} use
- * @param {{chromium?: string, switches?: string[], verbose?: boolean, signal?: AbortSignal}} [options] as in
- *   launchIsolatedApp
+ * @param {{
+ *   chromium?: string, switches?: string[], verbose?: boolean, signal?: AbortSignal,
+ *   permissions?: 'granted' | 'denied' | 'prompt', directory?: string,
+ * }} [options] as in launchIsolatedApp; `directory` is the runner's, or a copy of it with another manifest
  * @returns {Promise<T>}
  * @throws {LaunchError} no browser (exit code 2), or it failed; `run` rejects with one when the browser dies
  */
 export async function withBrowser(use, options = {}) {
   const app = await launchIsolatedApp({
-    ...options,
     directory: path.join(HERE, 'runner'),
+    ...options,
     mounts: { '/app/': path.join(HERE, 'app') },
   });
   try {

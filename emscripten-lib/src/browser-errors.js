@@ -40,7 +40,7 @@ export function bindErrno(error, { localAddress, localPort }, { ports, lowest },
     case 'SecurityError':
       explain(`${what}: EACCES: ${localPort > 0 && localPort < lowest
         ? `Chrome refuses ${ports} below ${lowest} to Isolated Web Apps: use ${lowest} or above`
-        : `${describe(error)}. ${NEEDED_POLICIES}`}`);
+        : `${sentence(error)} ${NEEDED_POLICIES}`}`);
       return EACCES;
     default:
       explain(`${what}: EIO: ${describe(error)}`);
@@ -75,7 +75,7 @@ export function connectErrno(error, elapsed, what, explain) {
     case 'InvalidAccessError':
     case 'NotAllowedError':
     case 'SecurityError':
-      explain(`${what}: EACCES: ${describe(error)}. ${NEEDED_POLICIES}`);
+      explain(`${what}: EACCES: ${sentence(error)} ${NEEDED_POLICIES}`);
       return EACCES;
     default:
       explain(`${what}: EIO: ${describe(error)}`);
@@ -105,6 +105,11 @@ export function sendErrno(error) {
 /** @param {any} error of opening; an address that is not this machine's may have the same one */
 export function isPortTaken(error) {
   return error?.name === 'NetworkError';
+}
+
+/** @param {any} error @returns {string} its description, with one full stop */
+function sentence(error) {
+  return describe(error).replace(/\.?$/, '.');
 }
 
 /** @param {any} error */
