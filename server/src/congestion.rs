@@ -1,4 +1,4 @@
-//! Congestion control that lets a CONNECTION_CLOSE out.
+//! Congestion control: the algorithm that was asked for, and one that lets a CONNECTION_CLOSE out.
 //!
 //! quinn-proto 0.11 counts a closed connection's packet as one more with data while stream data is pending, and holds it
 //! back when the congestion window is full; acknowledgements make no room any more, because a closed connection reads
@@ -11,18 +11,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use quinn_proto::RttEstimator;
-use quinn_proto::congestion::{Controller, ControllerFactory, ControllerMetrics, CubicConfig};
+use quinn_proto::congestion::{
+    BbrConfig, Controller, ControllerFactory, ControllerMetrics, CubicConfig, NewRenoConfig,
+};
+
+use crate::config::CongestionControl;
 
 /// A window that nothing fills, and that quinn-proto's pacer can still compute with.
 const NO_LIMIT: u64 = 1 << 40;
 
 /// Makes the controllers of a server, all of which open their window while [`open`](Self::open) runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Congestion {
+    algorithm: CongestionControl,
     opened: Arc<AtomicBool>,
 }
 
 impl Congestion {
+    pub(crate) fn new(algorithm: CongestionControl) -> Self {
+        Self { algorithm, opened: Arc::default() }
+    }
+
     /// Runs `transmit` with every window open: for a connection that is closed and has only that to say.
     pub(crate) fn open<R>(&self, transmit: impl FnOnce() -> R) -> R {
         self.opened.store(true, Ordering::Relaxed);
@@ -34,7 +43,11 @@ impl Congestion {
 
 impl ControllerFactory for Congestion {
     fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
-        let inner = Arc::new(CubicConfig::default()).build(now, current_mtu);
+        let inner = match self.algorithm {
+            CongestionControl::Cubic => Arc::new(CubicConfig::default()).build(now, current_mtu),
+            CongestionControl::Bbr => Arc::new(BbrConfig::default()).build(now, current_mtu),
+            CongestionControl::NewReno => Arc::new(NewRenoConfig::default()).build(now, current_mtu),
+        };
         Box::new(Opening { inner, opened: self.opened.clone() })
     }
 }
@@ -93,11 +106,20 @@ mod tests {
 
     #[test]
     fn a_window_is_open_only_while_asked_for() {
-        let congestion = Congestion::default();
+        let congestion = Congestion::new(CongestionControl::Cubic);
         let controller = Arc::new(congestion.clone()).build(Instant::now(), 1200);
         let limited = controller.window();
         assert!(limited < NO_LIMIT);
         assert_eq!(congestion.open(|| controller.window()), NO_LIMIT);
         assert_eq!(controller.window(), limited);
+    }
+
+    #[test]
+    fn the_algorithm_is_the_one_asked_for() {
+        use quinn_proto::congestion::{Bbr, Cubic, NewReno};
+        let made = |algorithm| Arc::new(Congestion::new(algorithm)).build(Instant::now(), 1200).into_any();
+        assert!(made(CongestionControl::Cubic).is::<Cubic>());
+        assert!(made(CongestionControl::Bbr).is::<Bbr>());
+        assert!(made(CongestionControl::NewReno).is::<NewReno>());
     }
 }

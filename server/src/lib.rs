@@ -11,17 +11,23 @@
 //! One thread, no locks, no asynchronous runtime: applications are futures on a local executor that the loop runs
 //! between receiving and transmitting.
 
+mod admission;
 pub mod app;
 mod certificate;
 mod config;
 mod congestion;
 mod connection;
 mod driver;
+mod qlog;
+mod quic_config;
 mod stats;
+mod tickets;
 mod transport;
 
 pub use certificate::{Certificate, CertificateError};
-pub use config::{Config, LOOPBACK_MTU};
-pub use connection::{Connection, ReadError, RecvStream, SendStream, WriteError};
+pub use config::{Config, CongestionControl, Retry};
+pub use connection::{Connection, ReadError, RecvStream, SendDatagramError, SendStream, WriteError};
 pub use driver::Server;
+pub use quic_config::LOOPBACK_MTU;
 pub use stats::Stats;
+pub use tickets::MAX_TICKET_LIFETIME;

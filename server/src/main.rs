@@ -1,62 +1,18 @@
-//! The command line of the server: what it prints, and with which code it exits.
+//! The server's program: what it prints, and with which code it exits.
+
+mod arguments;
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use serde_json::{Value, json};
-use socket_iwa::{Options, Stop, UdpSocket, platform};
-use socket_iwa_server::{Certificate, Config, Server};
-use tracing::Level;
+use socket_iwa::{Options, Stop, UdpSocket};
+use socket_iwa_server::{Certificate, Server};
 
-/// QUIC server: HTTP/3 (ALPN h3) and echo (ALPN echo).
-///
-/// Prints one line when it serves, stops on SIGINT and SIGTERM, and exits with 0 after a clean stop, with 2 when it
-/// can't start.
-#[derive(Parser)]
-#[command(name = "socket-iwa-server", version)]
-struct Arguments {
-    /// Address and UDP port to serve on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4433")]
-    listen: SocketAddr,
-    /// Certificate chain in PEM [default: a self-signed one, made now and valid for 13 days]
-    #[arg(long, value_name = "FILE", requires = "key")]
-    cert: Option<PathBuf>,
-    /// Private key of the certificate in PEM
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    key: Option<PathBuf>,
-    /// Print JSON, one object a line, and nothing else to standard output
-    #[arg(long)]
-    json: bool,
-    /// Print the counters this often
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    stats_interval: Option<u32>,
-    /// Stop when standard input ends
-    #[arg(long)]
-    stop_on_stdin_close: bool,
-    /// Largest request body
-    #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_body)]
-    max_body: u64,
-    /// Connections at once; more are refused
-    #[arg(long, value_name = "NUMBER", default_value_t = Config::default().max_connections)]
-    max_connections: usize,
-    /// Close a connection without traffic after this long
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    idle_timeout: u32,
-    /// Browser sockets to spread the port over, 1 to 16; without effect elsewhere
-    #[arg(long, value_name = "NUMBER", default_value_t = platform::DEFAULTS.stripes,
-          value_parser = clap::value_parser!(u32).range(1..=16))]
-    stripes: u32,
-    /// Largest datagram payload that path MTU discovery tries, 1200 to 65527 [default: 1452, on loopback 16384]
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1200..=65527))]
-    max_datagram: Option<u16>,
-    /// What to log to standard error: error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    log: Level,
-}
+use arguments::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -95,16 +51,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         _ => Certificate::generate(names(arguments.listen)),
     }
     .map_err(|error| start(error.to_string()))?;
-    let config = Config {
-        idle_timeout: Duration::from_secs(arguments.idle_timeout.into()),
-        max_connections: arguments.max_connections,
-        max_body: arguments.max_body,
-        max_datagram: arguments.max_datagram,
-        ..Config::default()
-    };
     let options = Options { stripes: arguments.stripes, ..Options::default() };
     let socket = UdpSocket::bind(arguments.listen, &options).map_err(|error| start(error.to_string()))?;
-    let mut server = Server::new(socket, &certificate, &config).map_err(start)?;
+    let mut server = Server::new(socket, &certificate, &arguments.config()).map_err(start)?;
     let mut stop =
         Stop::new().and_then(Stop::on_signals).map_err(|error| start(format!("preparing to be stopped: {error}")))?;
     if arguments.stop_on_stdin_close {

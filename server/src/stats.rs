@@ -9,6 +9,20 @@ pub struct Stats {
     pub connections: Cell<u64>,
     /// Connections accepted.
     pub connections_total: Cell<u64>,
+    /// Handshakes in flight.
+    pub handshakes: Cell<u64>,
+    /// Handshakes given up because they took too long.
+    pub handshakes_timed_out_total: Cell<u64>,
+    /// Connection attempts refused because of a limit.
+    pub refused_total: Cell<u64>,
+    /// Connection attempts answered with a Retry.
+    pub retries_total: Cell<u64>,
+    /// Connections that began with a ticket.
+    pub resumed_total: Cell<u64>,
+    /// Connections whose early data was accepted.
+    pub early_data_total: Cell<u64>,
+    /// Key updates that the server began.
+    pub key_updates_total: Cell<u64>,
     /// HTTP requests whose header section was read.
     pub requests_total: Cell<u64>,
     /// Streams opened by clients.
@@ -21,6 +35,8 @@ pub struct Stats {
     pub datagrams_sent: Cell<u64>,
     /// Datagrams received.
     pub datagrams_received: Cell<u64>,
+    /// Datagrams received with an ECN codepoint set; none where the platform does not tell.
+    pub datagrams_ecn: Cell<u64>,
     /// Datagrams that the receive buffer had no room for.
     pub datagrams_dropped: Cell<u64>,
     /// Datagrams that could not be sent, and datagrams from an address that can't be answered.
@@ -39,12 +55,20 @@ impl Stats {
         serde_json::json!({
             "connections": self.connections.get(),
             "connections_total": self.connections_total.get(),
+            "handshakes": self.handshakes.get(),
+            "handshakes_timed_out_total": self.handshakes_timed_out_total.get(),
+            "refused_total": self.refused_total.get(),
+            "retries_total": self.retries_total.get(),
+            "resumed_total": self.resumed_total.get(),
+            "early_data_total": self.early_data_total.get(),
+            "key_updates_total": self.key_updates_total.get(),
             "requests_total": self.requests_total.get(),
             "streams_total": self.streams_total.get(),
             "bytes_sent": self.bytes_sent.get(),
             "bytes_received": self.bytes_received.get(),
             "datagrams_sent": self.datagrams_sent.get(),
             "datagrams_received": self.datagrams_received.get(),
+            "datagrams_ecn": self.datagrams_ecn.get(),
             "datagrams_dropped": self.datagrams_dropped.get(),
             "send_errors": self.send_errors.get(),
         })

@@ -1,5 +1,7 @@
 //! h3's `quic` traits on [`Connection`]: the adapter that lets the `h3` crate run on this server's loop.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -11,7 +13,17 @@ use quinn_proto::{ConnectionError, VarInt};
 use crate::{Connection, ReadError, RecvStream, SendStream, WriteError};
 
 /// A connection as h3 sees it.
-pub(crate) struct H3Connection(pub(crate) Connection);
+pub(crate) struct H3Connection {
+    connection: Connection,
+    closing: Rc<Cell<bool>>,
+}
+
+impl H3Connection {
+    /// While `closing` is true, requests are rejected.
+    pub(crate) fn new(connection: Connection, closing: Rc<Cell<bool>>) -> Self {
+        Self { connection, closing }
+    }
+}
 
 /// Opens streams of a connection.
 #[derive(Clone)]
@@ -37,41 +49,48 @@ impl<B: Buf> quic::Connection<B> for H3Connection {
     type OpenStreams = H3Opener;
 
     fn poll_accept_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<H3Recv, ConnectionErrorIncoming>> {
-        self.0.poll_accept_uni(cx).map_ok(H3Recv).map_err(connection_error)
+        self.connection.poll_accept_uni(cx).map_ok(H3Recv).map_err(connection_error)
     }
 
     fn poll_accept_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<H3Stream<B>, ConnectionErrorIncoming>> {
-        self.0.poll_accept_bi(cx).map_ok(bidirectional).map_err(connection_error)
+        loop {
+            let (mut send, mut recv) = ready!(self.connection.poll_accept_bi(cx)).map_err(connection_error)?;
+            if !self.closing.get() {
+                return Poll::Ready(Ok(bidirectional((send, recv))));
+            }
+            send.reset(varint(Code::H3_REQUEST_REJECTED.value()));
+            recv.stop(varint(Code::H3_REQUEST_REJECTED.value()));
+        }
     }
 
     fn opener(&self) -> H3Opener {
-        H3Opener(self.0.clone())
+        H3Opener(self.connection.clone())
     }
 }
 
 /// Both the connection and its opener open streams, in the same way.
 macro_rules! open_streams {
-    ($type:ty) => {
+    ($type:ty, $connection:tt) => {
         impl<B: Buf> quic::OpenStreams<B> for $type {
             type BidiStream = H3Stream<B>;
             type SendStream = H3Send<B>;
 
             fn poll_open_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<H3Stream<B>, StreamErrorIncoming>> {
-                self.0.poll_open_bi(cx).map_ok(bidirectional).map_err(lost)
+                self.$connection.poll_open_bi(cx).map_ok(bidirectional).map_err(lost)
             }
 
             fn poll_open_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<H3Send<B>, StreamErrorIncoming>> {
-                self.0.poll_open_uni(cx).map_ok(H3Send::new).map_err(lost)
+                self.$connection.poll_open_uni(cx).map_ok(H3Send::new).map_err(lost)
             }
 
             fn close(&mut self, code: Code, reason: &[u8]) {
-                self.0.close(varint(code.value()), reason);
+                self.$connection.close(varint(code.value()), reason);
             }
         }
     };
 }
-open_streams!(H3Connection);
-open_streams!(H3Opener);
+open_streams!(H3Connection, connection);
+open_streams!(H3Opener, 0);
 
 impl<B: Buf> quic::BidiStream<B> for H3Stream<B> {
     type SendStream = H3Send<B>;

@@ -1,4 +1,4 @@
-//! ALPN `echo`: what a client sends on a bidirectional stream comes back on it, its end too.
+//! ALPN `echo`: what a client sends on a bidirectional stream comes back on it, its end too, and so does every datagram.
 
 use std::rc::Rc;
 
@@ -6,9 +6,19 @@ use super::Context;
 use crate::{Connection, ReadError, RecvStream, SendStream};
 
 pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
+    context.spawn(echo_datagrams(connection.clone()));
     // Ends with the connection.
     while let Ok((send, recv)) = connection.accept_bi().await {
         context.spawn(echo(send, recv));
+    }
+}
+
+async fn echo_datagrams(connection: Connection) {
+    while let Ok(datagram) = connection.datagram().await {
+        // Too large for the way back, whose limit may differ: lost, as datagrams are.
+        if let Err(error) = connection.send_datagram(datagram) {
+            tracing::debug!("echo: {error}");
+        }
     }
 }
 

@@ -7,10 +7,16 @@
 //! | `POST /echo`      | the request's body                                       |
 //! | another method    | 405 with `allow`                                         |
 //! | anything else     | 404                                                      |
+//!
+//! Early data may be a replay, so a request in it that is not safe (RFC 9110, section 9.2.1) is answered with 425 Too
+//! Early, and the client sends it again when the handshake is complete (RFC 8470, section 5.2).
 
+use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::{Buf, Bytes};
+use futures_util::future::{Either, FutureExt, select};
 use h3::error::{Code, StreamError};
 use h3::server::RequestResolver;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -35,14 +41,31 @@ const INDEX: &str = concat!(
 pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
     let mut builder = h3::server::builder();
     builder.max_field_section_size(MAX_FIELD_SECTION_SIZE);
-    let mut http = match builder.build(H3Connection(connection)).await {
+    let closing = Rc::new(Cell::new(false));
+    let mut http = match builder.build(H3Connection::new(connection.clone(), closing.clone())).await {
         Ok(http) => http,
         Err(error) => return tracing::debug!("http: {error}"),
     };
+    let mut draining = pin!(connection.draining().fuse());
     loop {
-        match http.accept().await {
+        let next = match select(pin!(http.accept()), draining.as_mut()).await {
+            Either::Left((accepted, _)) => Some(accepted),
+            Either::Right(_) => None,
+        };
+        let Some(accepted) = next else {
+            // What was accepted is answered; what comes now is rejected, and may be sent elsewhere. The 1 is the stream
+            // after the last one accepted, which GOAWAY names (RFC 9114, section 5.2); h3 alone would still accept it.
+            closing.set(true);
+            if let Err(error) = http.shutdown(1).await {
+                return tracing::debug!("http: {error}");
+            }
+            continue;
+        };
+        match accepted {
             Ok(Some(resolver)) => {
-                let task = request(context.clone(), resolver);
+                // Of this moment: had the handshake been complete a turn earlier, it would be nobody's replay.
+                let early = !connection.is_established();
+                let task = request(context.clone(), resolver, early);
                 context.spawn(task);
             }
             Ok(None) => return,
@@ -52,17 +75,29 @@ pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
     }
 }
 
-async fn request(context: Rc<Context>, resolver: RequestResolver<H3Connection, Bytes>) {
+/// Answers a request that came as early data or not.
+async fn request(context: Rc<Context>, resolver: RequestResolver<H3Connection, Bytes>, early: bool) {
     // A stream that ends before its header section does, or breaks a rule, is answered by h3 itself.
     match resolver.resolve_request().await {
         Ok((request, mut stream)) => {
             add(&context.stats.requests_total, 1);
-            if let Err(error) = respond(&context, &request, &mut stream).await {
+            let answer = match early && !request.method().is_safe() {
+                true => too_early(&request, &mut stream).await,
+                false => respond(&context, &request, &mut stream).await,
+            };
+            if let Err(error) = answer {
                 tracing::debug!(method = %request.method(), path = request.uri().path(), "request: {error}");
             }
         }
         Err(error) => tracing::debug!("request: {error}"),
     }
+}
+
+async fn too_early(request: &Request<()>, stream: &mut RequestStream) -> Result<(), StreamError> {
+    // H3_NO_ERROR: the response is complete without the rest of the request (RFC 9114, section 4.1).
+    stream.stop_sending(Code::H3_NO_ERROR);
+    text(stream, StatusCode::TOO_EARLY, "This can't be early data: send it after the handshake.\n", request.method())
+        .await
 }
 
 /// What a path serves.

@@ -15,7 +15,7 @@ mod http;
 /// HTTP/3 (RFC 9114).
 pub(crate) const H3: &[u8] = b"h3";
 /// Every bidirectional stream comes back.
-const ECHO: &[u8] = b"echo";
+pub(crate) const ECHO: &[u8] = b"echo";
 
 /// The protocols offered, in the order of preference.
 pub const ALPN: [&[u8]; 2] = [H3, ECHO];

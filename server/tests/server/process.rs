@@ -69,7 +69,7 @@ async fn stops_cleanly(stop: impl FnOnce(&mut Server)) {
     let (status, rest, log) = server.wait();
     assert_eq!(status.code(), Some(0), "{log}");
     assert_eq!(rest, [serde_json::json!({ "stopped": true })]);
-    assert!(log.contains("1 connections closed"), "{log}");
+    assert!(log.contains("1 connections to be answered"), "{log}");
 }
 
 #[tokio::test]

@@ -1,0 +1,95 @@
+//! Who gets in: what a connection attempt is answered with, before it has cost anything. It knows numbers, and neither
+//! the socket nor the protocol.
+
+use crate::Config;
+use crate::config::Retry;
+
+/// The limits of a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Admission {
+    max_connections: usize,
+    max_handshakes: usize,
+    retry: Retry,
+}
+
+/// What there is when a client knocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Load {
+    /// Connections, the handshakes among them.
+    pub(crate) connections: usize,
+    /// Handshakes in flight.
+    pub(crate) handshakes: usize,
+    /// The server is about to stop.
+    pub(crate) stopping: bool,
+}
+
+/// What to do with a connection attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Accept,
+    /// Let it prove its address first.
+    Retry,
+    /// CONNECTION_REFUSED, and no more.
+    Refuse,
+}
+
+impl Admission {
+    pub(crate) fn new(config: &Config) -> Self {
+        let &Config { max_connections, max_handshakes, retry, .. } = config;
+        Self { max_connections, max_handshakes, retry }
+    }
+
+    /// The verdict on a client who has `validated` its address or not.
+    pub(crate) fn decide(&self, load: Load, validated: bool) -> Verdict {
+        if load.stopping || load.connections >= self.max_connections || load.handshakes >= self.max_handshakes {
+            return Verdict::Refuse;
+        }
+        let check = match self.retry {
+            Retry::Always => true,
+            Retry::UnderLoad => 2 * load.handshakes >= self.max_handshakes,
+            Retry::Never => false,
+        };
+        if check && !validated { Verdict::Retry } else { Verdict::Accept }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(retry: Retry) -> Admission {
+        Admission { max_connections: 10, max_handshakes: 4, retry }
+    }
+
+    fn load(connections: usize, handshakes: usize) -> Load {
+        Load { connections, handshakes, stopping: false }
+    }
+
+    #[test]
+    fn connections_and_handshakes_over_the_limit_are_refused() {
+        let admission = admission(Retry::Never);
+        assert_eq!(admission.decide(load(9, 3), false), Verdict::Accept);
+        assert_eq!(admission.decide(load(10, 0), true), Verdict::Refuse);
+        assert_eq!(admission.decide(load(4, 4), true), Verdict::Refuse);
+    }
+
+    #[test]
+    fn a_stopping_server_lets_nobody_in() {
+        let stopping = Load { stopping: true, ..Load::default() };
+        assert_eq!(admission(Retry::Never).decide(stopping, true), Verdict::Refuse);
+    }
+
+    #[test]
+    fn an_address_is_checked_always_under_load_or_never() {
+        let verdicts = |retry| [0, 1, 2, 3].map(|handshakes| admission(retry).decide(load(3, handshakes), false));
+        use Verdict::{Accept, Retry as Again};
+        assert_eq!(verdicts(Retry::Always), [Again; 4]);
+        assert_eq!(verdicts(Retry::UnderLoad), [Accept, Accept, Again, Again]);
+        assert_eq!(verdicts(Retry::Never), [Accept; 4]);
+    }
+
+    #[test]
+    fn a_checked_address_is_not_checked_again() {
+        assert_eq!(admission(Retry::Always).decide(load(0, 0), true), Verdict::Accept);
+    }
+}

@@ -1,0 +1,265 @@
+//! The loop: it owns the socket and the clock, feeds quinn-proto and the applications, and sends what they make.
+//! It knows nothing of any application protocol beyond its name.
+
+mod receive;
+mod stop;
+mod transmit;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_executor::LocalPool;
+use quinn_proto::{ConnectionHandle, Endpoint, VarInt};
+use socket_iwa::{Buffers, Stop, UdpSocket};
+
+use crate::admission::Admission;
+use crate::connection::{Connection, Dirty};
+use crate::quic_config::ServerConfigs;
+use crate::stats::{Stats, add};
+use crate::{Certificate, Config, app};
+use transmit::Unsent;
+
+/// A server bound to its socket.
+pub struct Server {
+    socket: UdpSocket,
+    received: Buffers,
+    receive_errors: u32,
+    clients: Clients,
+    timers: BinaryHeap<Reverse<(Instant, usize)>>,
+    pool: LocalPool,
+    key_update_after: Option<u64>,
+    drain_timeout: Duration,
+    /// Where quinn-proto puts the datagrams of one transmit.
+    buffer: Vec<u8>,
+    /// Of the transmit in `buffer`, what the socket had no room for.
+    unsent: Option<Unsent>,
+}
+
+/// The endpoint and its connections: all that a datagram can change.
+struct Clients {
+    endpoint: Endpoint,
+    connections: HashMap<ConnectionHandle, Entry>,
+    dirty: Dirty,
+    context: Rc<app::Context>,
+    configs: ServerConfigs,
+    admission: Admission,
+    /// Handshakes in flight.
+    handshakes: usize,
+    /// When they are given up, in the order of their start; what has ended before is passed over.
+    handshakes_due: VecDeque<(Instant, ConnectionHandle)>,
+    handshake_timeout: Duration,
+    stopping: bool,
+}
+
+/// A connection and what the loop keeps of it.
+struct Entry {
+    connection: Connection,
+    /// The timer it last asked for. The heap keeps superseded timers until they come up.
+    timer: Option<Instant>,
+    /// When its handshake is given up, until that is complete.
+    handshake: Option<Instant>,
+    /// Bytes sent since its keys changed.
+    sent_under_keys: u64,
+}
+
+impl Entry {
+    fn new(connection: Connection, handshake: Instant) -> Self {
+        Self { connection, timer: None, handshake: Some(handshake), sent_under_keys: 0 }
+    }
+}
+
+impl Clients {
+    fn count(&self) {
+        let stats = &self.context.stats;
+        stats.connections.set(self.connections.len() as u64);
+        stats.handshakes.set(self.handshakes as u64);
+        stats.resumed_total.set(self.configs.tickets.resumed());
+    }
+}
+
+impl Server {
+    /// A server on `socket`.
+    ///
+    /// # Errors
+    ///
+    /// When the certificate or a value of `config` can't be used.
+    pub fn new(socket: UdpSocket, certificate: &Certificate, config: &Config) -> Result<Self, String> {
+        let configs = ServerConfigs::new(config, certificate)?;
+        let endpoint = Endpoint::new(Arc::new(configs.endpoint.clone()), Some(configs.default()), true, None);
+        let pool = LocalPool::new();
+        let context = Rc::new(app::Context {
+            stats: Rc::new(Stats::default()),
+            spawner: pool.spawner(),
+            max_body: config.max_body,
+        });
+        let clients = Clients {
+            endpoint,
+            connections: HashMap::new(),
+            dirty: Dirty::default(),
+            context,
+            configs,
+            admission: Admission::new(config),
+            handshakes: 0,
+            handshakes_due: VecDeque::new(),
+            handshake_timeout: config.handshake_timeout,
+            stopping: false,
+        };
+        Ok(Self {
+            socket,
+            received: Buffers::default(),
+            receive_errors: 0,
+            clients,
+            timers: BinaryHeap::new(),
+            pool,
+            key_update_after: config.key_update_after,
+            drain_timeout: config.drain_timeout,
+            buffer: Vec::new(),
+            unsent: None,
+        })
+    }
+
+    /// The address it serves.
+    ///
+    /// # Errors
+    ///
+    /// As `getsockname(2)`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// What it has counted so far.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.clients.context.stats
+    }
+
+    /// Serves until `stop`, then lets clients have what they have asked for, and closes every connection. Calls `tick`
+    /// every `interval`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When the socket itself fails; errors of single datagrams are counted and survived.
+    pub fn run(&mut self, stop: &Stop, interval: Option<Duration>, mut tick: impl FnMut(&Stats)) -> io::Result<()> {
+        let mut next_tick = interval.map(|interval| Instant::now() + interval);
+        loop {
+            let deadline = self.deadline(next_tick);
+            let ready = self.socket.wait(self.unsent.is_some(), deadline, Some(stop))?;
+            if ready.stopped {
+                self.drain()?;
+                return self.close();
+            }
+            self.turn(ready.readable)?;
+            if let (Some(due), Some(interval)) = (next_tick, interval)
+                && Instant::now() >= due
+            {
+                self.stats().datagrams_dropped.set(self.socket.drops());
+                tick(self.stats());
+                next_tick = Some(Instant::now() + interval);
+            }
+        }
+    }
+
+    /// When the wait has to end, at `limit` at the latest: at once while there is something to transmit and room for it.
+    fn deadline(&mut self, limit: Option<Instant>) -> Option<Instant> {
+        if self.unsent.is_none() && !self.clients.dirty.borrow().is_empty() {
+            return Some(Instant::now());
+        }
+        let handshake = self.clients.next_handshake_due();
+        let earlier = |one: Option<Instant>, other: Option<Instant>| one.into_iter().chain(other).min();
+        while let Some(&Reverse((due, handle))) = self.timers.peek() {
+            let entry = self.clients.connections.get(&ConnectionHandle(handle));
+            if entry.is_some_and(|entry| entry.timer == Some(due)) {
+                return earlier(Some(due), earlier(handshake, limit));
+            }
+            self.timers.pop();
+        }
+        earlier(handshake, limit)
+    }
+
+    /// One turn of the loop after a wait.
+    fn turn(&mut self, readable: bool) -> io::Result<()> {
+        if readable {
+            self.receive()?;
+        }
+        let now = Instant::now();
+        self.expire_timers(now);
+        self.clients.expire_handshakes(now);
+        self.clients.handle_events();
+        self.pool.run_until_stalled();
+        self.transmit();
+        Ok(())
+    }
+
+    fn expire_timers(&mut self, now: Instant) {
+        while let Some(&Reverse((due, handle))) = self.timers.peek() {
+            if due > now {
+                break;
+            }
+            self.timers.pop();
+            if let Some(entry) = self.clients.connections.get_mut(&ConnectionHandle(handle))
+                && entry.timer == Some(due)
+            {
+                entry.timer = None;
+                entry.connection.with_proto(|proto| proto.handle_timeout(now));
+                entry.connection.mark_dirty();
+            }
+        }
+    }
+}
+
+impl Clients {
+    /// When the oldest handshake in flight is given up.
+    fn next_handshake_due(&mut self) -> Option<Instant> {
+        while let Some(&(due, handle)) = self.handshakes_due.front() {
+            if self.connections.get(&handle).is_some_and(|entry| entry.handshake == Some(due)) {
+                return Some(due);
+            }
+            self.handshakes_due.pop_front();
+        }
+        None
+    }
+
+    fn expire_handshakes(&mut self, now: Instant) {
+        while let Some(due) = self.next_handshake_due()
+            && due <= now
+        {
+            let Some((_, handle)) = self.handshakes_due.pop_front() else { break };
+            let Some(entry) = self.connections.get_mut(&handle) else { continue };
+            entry.handshake = None;
+            self.handshakes -= 1;
+            add(&self.context.stats.handshakes_timed_out_total, 1);
+            entry.connection.close(VarInt::from_u32(0), b"handshake timeout");
+        }
+    }
+
+    /// Passes the dirty connections' events to the applications.
+    fn handle_events(&mut self) {
+        let handles = self.dirty.borrow().clone();
+        for handle in handles {
+            let Some(entry) = self.connections.get_mut(&handle) else {
+                continue;
+            };
+            let connection = entry.connection.clone();
+            let events = connection.handle_events();
+            if (events.connected || events.lost.is_some()) && entry.handshake.take().is_some() {
+                self.handshakes -= 1;
+            }
+            if connection.may_start(|alpn| self.configs.takes_early_data(alpn)) {
+                app::start(&self.context, connection.clone());
+            }
+            if events.connected {
+                let early_data = connection.with_proto(|proto| proto.has_0rtt());
+                add(&self.context.stats.early_data_total, early_data.into());
+                tracing::debug!(id = handle.0, remote = %connection.remote_address(), early_data, "connected");
+            }
+            if let Some(reason) = events.lost {
+                tracing::debug!(id = handle.0, %reason, "lost");
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The loop's way in: datagrams to their connections, and new clients in or away.
+
+use std::io;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use quinn_proto::{DatagramEvent, EcnCodepoint, Incoming, Transmit};
+use socket_iwa::Datagram;
+
+use super::transmit::answer;
+use super::{Clients, Entry, Server};
+use crate::admission::{Load, Verdict};
+use crate::connection::Connection;
+use crate::stats::add;
+
+/// Batches received before the applications and timers get their turn: a flood must not keep them from it.
+const RECEIVE_BATCHES: usize = 8;
+/// Errors of the socket in a row, without a datagram between them, that end the server: it is broken.
+const MAX_RECEIVE_ERRORS: u32 = 1000;
+
+impl Server {
+    pub(super) fn receive(&mut self) -> io::Result<()> {
+        let Self { socket, received, clients, .. } = self;
+        let mut response = Vec::new();
+        for _ in 0..RECEIVE_BATCHES {
+            let now = Instant::now();
+            let outcome = socket.receive(received, |datagram| {
+                response.clear();
+                if let Some(transmit) = clients.handle_datagram(now, &datagram, &mut response) {
+                    answer(socket, &clients.context.stats, &transmit, &response);
+                }
+            });
+            match outcome {
+                Ok(_) => self.receive_errors = 0,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if self.receive_errors >= MAX_RECEIVE_ERRORS => return Err(error),
+                // An ICMP error of an earlier send, say: it says nothing of this socket.
+                Err(error) => {
+                    tracing::debug!("receive: {error}");
+                    self.receive_errors += 1;
+                }
+            }
+        }
+        clients.count();
+        Ok(())
+    }
+}
+
+impl Clients {
+    /// Gives a datagram to whom it belongs. Returns what the endpoint itself answers, its bytes in `response`.
+    fn handle_datagram(&mut self, now: Instant, datagram: &Datagram<'_>, response: &mut Vec<u8>) -> Option<Transmit> {
+        let stats = &self.context.stats;
+        add(&stats.datagrams_received, 1);
+        add(&stats.bytes_received, datagram.payload.len() as u64);
+        // Nothing can be sent to port 0, so nothing from there is worth a connection's state.
+        if datagram.remote.port() == 0 {
+            add(&stats.send_errors, 1);
+            return None;
+        }
+        let ecn = datagram.ecn.and_then(EcnCodepoint::from_bits);
+        add(&stats.datagrams_ecn, ecn.is_some().into());
+        let payload = BytesMut::from(datagram.payload);
+        match self.endpoint.handle(now, datagram.remote, datagram.local_ip, ecn, payload, response)? {
+            DatagramEvent::ConnectionEvent(handle, event) => {
+                if let Some(Entry { connection, .. }) = self.connections.get(&handle) {
+                    connection.with_proto(|proto| proto.handle_event(event));
+                    connection.mark_dirty();
+                }
+                None
+            }
+            DatagramEvent::NewConnection(incoming) => {
+                response.clear();
+                self.handle_knock(now, incoming, response)
+            }
+            DatagramEvent::Response(transmit) => Some(transmit),
+        }
+    }
+
+    /// Lets a new client in, or says why not.
+    fn handle_knock(&mut self, now: Instant, incoming: Incoming, response: &mut Vec<u8>) -> Option<Transmit> {
+        let load = Load { connections: self.connections.len(), handshakes: self.handshakes, stopping: self.stopping };
+        let stats = &self.context.stats;
+        match self.admission.decide(load, incoming.remote_address_validated()) {
+            Verdict::Accept => {}
+            Verdict::Retry => {
+                add(&stats.retries_total, 1);
+                // It can be done: the address is not validated.
+                return self.endpoint.retry(incoming, response).ok();
+            }
+            Verdict::Refuse => {
+                add(&stats.refused_total, 1);
+                return Some(self.endpoint.refuse(incoming, response));
+            }
+        }
+        let config = self.configs.for_client(incoming.remote_address().ip(), *incoming.orig_dst_cid());
+        match self.endpoint.accept(incoming, now, response, Some(config)) {
+            Ok((handle, proto)) => {
+                let connection = Connection::new(handle, proto, self.dirty.clone(), stats.clone());
+                connection.mark_dirty();
+                add(&stats.connections_total, 1);
+                let due = now + self.handshake_timeout;
+                self.connections.insert(handle, Entry::new(connection, due));
+                self.handshakes += 1;
+                self.handshakes_due.push_back((due, handle));
+                None
+            }
+            Err(error) => {
+                tracing::debug!("accept: {}", error.cause);
+                error.response
+            }
+        }
+    }
+}

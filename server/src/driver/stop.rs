@@ -1,0 +1,88 @@
+//! The loop's end: what clients have asked for is answered, nothing new is begun, and whoever is left is told.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::{Entry, Server};
+use crate::quic_config::no_error;
+
+/// How long a stopping server waits for its closed connections to be drained, which takes three probe timeouts: a few
+/// milliseconds on this machine, longer than anybody wants to wait for a client that is gone.
+const CLOSE_DEADLINE: Duration = Duration::from_millis(500);
+/// Round trips between telling a client that the server stops and closing its connection (RFC 9114, section 5.2): what it
+/// had sent before it knew is answered, and what it would send is sent elsewhere.
+const NOTICE_ROUND_TRIPS: u32 = 2;
+
+impl Server {
+    /// Tells the applications that the server stops, and closes each connection when all it was asked is answered and
+    /// delivered, until none is left or the time is up.
+    pub(super) fn drain(&mut self) -> io::Result<()> {
+        let begun = Instant::now();
+        let deadline = begun + self.drain_timeout;
+        self.clients.stopping = true;
+        tracing::info!("stopping, {} connections to be answered", self.clients.connections.len());
+        for Entry { connection, .. } in self.clients.connections.values() {
+            connection.drain();
+        }
+        // With a turn, so that the applications hear of it.
+        let mut readable = true;
+        loop {
+            self.turn(readable)?;
+            let now = Instant::now();
+            let Some(next) = self.close_answered(begun, now) else { return Ok(()) };
+            if now >= deadline {
+                return Ok(());
+            }
+            let wake = self.deadline(Some(next.map_or(deadline, |next| next.min(deadline))));
+            readable = self.socket.wait(self.unsent.is_some(), wake, None)?.readable;
+        }
+    }
+
+    /// Closes the connections that have had their notice and their answers. None: there are no others; otherwise when to
+    /// look again, if not after the next datagram.
+    #[allow(clippy::option_option)]
+    fn close_answered(&mut self, begun: Instant, now: Instant) -> Option<Option<Instant>> {
+        let mut open = false;
+        let mut next: Option<Instant> = None;
+        for Entry { connection, .. } in self.clients.connections.values() {
+            let (closed, round_trip) = connection.with_proto(|proto| (proto.is_closed(), proto.rtt()));
+            if closed {
+                continue;
+            }
+            let noticed = begun + NOTICE_ROUND_TRIPS * round_trip;
+            if connection.is_established() && !connection.is_answered() {
+                open = true;
+            } else if connection.is_established() && now < noticed {
+                open = true;
+                next = Some(next.map_or(noticed, |next| next.min(noticed)));
+            } else {
+                connection.close(no_error(connection.alpn().as_deref()), b"server stopping");
+            }
+        }
+        open.then_some(next)
+    }
+
+    /// Closes every connection, and says so again to whoever still sends, until all are drained (RFC 9000, section
+    /// 10.2): under load the one datagram with the CONNECTION_CLOSE is as easily lost as any other.
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        let deadline = Instant::now() + CLOSE_DEADLINE;
+        let mut cut_off = 0;
+        for Entry { connection, .. } in self.clients.connections.values() {
+            if !connection.with_proto(|proto| proto.is_closed()) {
+                cut_off += 1;
+                connection.close(no_error(connection.alpn().as_deref()), b"server stopping");
+            }
+        }
+        if cut_off > 0 {
+            tracing::info!("{cut_off} connections cut off");
+        }
+        self.clients.endpoint.set_server_config(None);
+        self.transmit();
+        while !self.clients.connections.is_empty() && Instant::now() < deadline {
+            let wake = self.deadline(Some(deadline));
+            let ready = self.socket.wait(self.unsent.is_some(), wake, None)?;
+            self.turn(ready.readable)?;
+        }
+        Ok(())
+    }
+}

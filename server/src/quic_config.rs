@@ -1,0 +1,287 @@
+//! From [`Config`] to quinn-proto's and rustls' configuration.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn_proto::crypto::rustls::QuicServerConfig;
+use quinn_proto::{
+    BloomTokenLog, ConnectionId, EndpointConfig, HashedConnectionIdGenerator, MtuDiscoveryConfig, ServerConfig,
+    TransportConfig, ValidationTokenConfig, VarInt,
+};
+use ring::{hkdf, hmac};
+use rustls::crypto::{CryptoProvider, ring as provider};
+use rustls::{CipherSuite, version::TLS13};
+
+use crate::congestion::Congestion;
+use crate::tickets::{MAX_TICKET_LIFETIME, TicketingConfig, Tickets};
+use crate::{Certificate, Config, app, qlog};
+
+/// What Ethernet carries behind IPv6 and UDP headers, without extensions.
+const ETHERNET_MTU: u16 = 1452;
+/// The most that a UDP datagram carries over IPv6, and the largest value QUIC has a use for.
+const MAX_UDP_PAYLOAD: u16 = 65_527;
+/// The largest payload tried between programs of one machine. A datagram costs the same whatever its size where each is
+/// one call to the browser, so larger ones carry more a second.
+pub const LOOPBACK_MTU: u16 = 16_384;
+
+/// QUIC version 1 (RFC 9000). quinn-proto 0.11 speaks it and the drafts before it, which nobody does any more, and has
+/// no version 2 (RFC 9369): a client that asks for that is told of version 1.
+const VERSIONS: [u32; 1] = [1];
+
+/// The least memory of a connection: a datagram of the largest kind must fit each of its parts.
+const MIN_CONNECTION_MEMORY: u32 = 1 << 20;
+
+/// How long a client may bring back an address token (NEW_TOKEN, RFC 9000, section 8.1.3).
+const ADDRESS_TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// The used address tokens take at most this much memory, and half as many as these are told apart without mistake. A
+/// mistake costs a client the round trip that the token would have saved.
+const ADDRESS_TOKEN_LOG: usize = 1 << 20;
+const ADDRESS_TOKENS: u64 = 100_000;
+
+/// quinn-proto's configuration, for clients on the network and for those on this machine.
+pub(crate) struct ServerConfigs {
+    config: Config,
+    network: Arc<ServerConfig>,
+    loopback: Arc<ServerConfig>,
+    pub(crate) endpoint: EndpointConfig,
+    /// What controls the congestion of all their connections.
+    pub(crate) congestion: Congestion,
+    pub(crate) tickets: Arc<Tickets>,
+}
+
+impl ServerConfigs {
+    /// # Errors
+    ///
+    /// When the certificate and its key don't fit each other, the ticket keys can't be read or written, or a value is out
+    /// of range.
+    pub(crate) fn new(config: &Config, certificate: &Certificate) -> Result<Self, String> {
+        if config.ticket_lifetime > MAX_TICKET_LIFETIME {
+            return Err(format!("a ticket lives for at most {} s (RFC 8446)", MAX_TICKET_LIFETIME.as_secs()));
+        }
+        if config.connection_memory < MIN_CONNECTION_MEMORY {
+            return Err(format!("a connection needs at least {MIN_CONNECTION_MEMORY} bytes of memory"));
+        }
+        if let Some(directory) = &config.qlog {
+            qlog::prepare(directory)?;
+        }
+        let tickets = Tickets::new(config.ticket_lifetime, &limits(config), config.ticket_keys.as_deref())?;
+        let tickets = Arc::new(tickets);
+
+        let crypto: Arc<dyn quinn_proto::crypto::ServerConfig> = {
+            let inner = Arc::new(tls(config, certificate, &tickets)?);
+            let protocols = config.clone();
+            let takes_early_data = Box::new(move |alpn: &[u8]| protocols.takes_early_data(alpn));
+            Arc::new(TicketingConfig { inner, tickets: tickets.clone(), takes_early_data })
+        };
+        let token_key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"").extract(&tickets.secret("address tokens"));
+        let mut address_tokens = ValidationTokenConfig::default();
+        address_tokens
+            .lifetime(ADDRESS_TOKEN_LIFETIME)
+            .log(Arc::new(BloomTokenLog::new_expected_items(ADDRESS_TOKEN_LOG, ADDRESS_TOKENS)));
+        let mut network = ServerConfig::new(crypto, Arc::new(token_key));
+        network.validation_token_config(address_tokens);
+        let mut loopback = network.clone();
+        let congestion = Congestion::new(config.congestion);
+        network.transport_config(Arc::new(transport(config, ETHERNET_MTU, &congestion)?));
+        loopback.transport_config(Arc::new(transport(config, LOOPBACK_MTU, &congestion)?));
+        Ok(Self {
+            config: config.clone(),
+            network: Arc::new(network),
+            loopback: Arc::new(loopback),
+            endpoint: endpoint(&tickets),
+            congestion,
+            tickets,
+        })
+    }
+
+    /// The one for a client at `remote`.
+    fn shared(&self, remote: IpAddr) -> (&Arc<ServerConfig>, u16) {
+        // An IPv6 socket has IPv4 clients at mapped addresses.
+        let loopback = remote.to_canonical().is_loopback();
+        if loopback { (&self.loopback, LOOPBACK_MTU) } else { (&self.network, ETHERNET_MTU) }
+    }
+
+    /// The one that the endpoint answers with before it is known who asks.
+    pub(crate) fn default(&self) -> Arc<ServerConfig> {
+        self.network.clone()
+    }
+
+    /// The one for a client at `remote` whose first packet has the connection ID `original`.
+    pub(crate) fn for_client(&self, remote: IpAddr, original: ConnectionId) -> Arc<ServerConfig> {
+        let (shared, mtu) = self.shared(remote);
+        let Some(directory) = &self.config.qlog else { return shared.clone() };
+        // A log of its own needs a configuration of its own.
+        let stream = qlog::stream(directory, original);
+        let mut transport = transport(&self.config, mtu, &self.congestion).expect("the configuration was made before");
+        transport.qlog_stream(stream);
+        let mut config = ServerConfig::clone(shared);
+        config.transport_config(Arc::new(transport));
+        Arc::new(config)
+    }
+
+    /// Whether connections of an application protocol take early data.
+    pub(crate) fn takes_early_data(&self, alpn: &[u8]) -> bool {
+        self.config.takes_early_data(alpn)
+    }
+}
+
+fn tls(config: &Config, certificate: &Certificate, tickets: &Arc<Tickets>) -> Result<QuicServerConfig, String> {
+    let mut tls = rustls::ServerConfig::builder_with_provider(Arc::new(crypto_provider(config)))
+        .with_protocol_versions(&[&TLS13])
+        .expect("the provider has TLS 1.3 cipher suites")
+        .with_no_client_auth()
+        .with_single_cert(certificate.chain.clone(), certificate.key.clone_key())
+        .map_err(|error| format!("the certificate and its key can't be used: {error}"))?;
+    tls.alpn_protocols = app::ALPN.iter().map(|name| name.to_vec()).collect();
+    tls.ignore_client_order = true;
+    if config.ticket_lifetime.is_zero() {
+        tls.send_tls13_tickets = 0;
+    } else {
+        tls.session_storage = tickets.clone();
+        // All or nothing, in QUIC (RFC 9001, section 4.6.1): its own limits bound the data.
+        tls.max_early_data_size = if config.early_data { u32::MAX } else { 0 };
+    }
+    Ok(QuicServerConfig::try_from(tls).expect("the provider has the Initial cipher suite"))
+}
+
+/// The parts of a connection's memory.
+struct Memory {
+    /// Data that a client may send ahead of the application reading it, on all streams and on one.
+    receive: u32,
+    stream: u32,
+    /// Data that an application may write ahead of acknowledgements.
+    send: u64,
+    /// Datagrams, in each direction.
+    datagrams: usize,
+}
+
+impl Memory {
+    fn of(config: &Config) -> Self {
+        let whole = config.connection_memory;
+        let receive = whole / 8 * 3;
+        Self { receive, stream: receive / 3, send: u64::from(whole / 2), datagrams: (whole / 16) as usize }
+    }
+}
+
+/// The limits that a client remembers, and that early data must find again (RFC 9000, section 7.4.1), and which protocols
+/// take it. Whoever has changed them, in whichever direction, starts over with full handshakes.
+fn limits(config: &Config) -> String {
+    let Memory { receive, stream, datagrams, .. } = Memory::of(config);
+    let protocols: Vec<_> = app::ALPN.iter().map(|alpn| config.takes_early_data(alpn)).collect();
+    format!(
+        "receive {receive} stream {stream} datagrams {datagrams} streams {} early {protocols:?}",
+        config.max_streams
+    )
+}
+
+fn transport(config: &Config, mtu: u16, congestion: &Congestion) -> Result<TransportConfig, String> {
+    let idle_timeout = config
+        .idle_timeout
+        .try_into()
+        .map_err(|_| format!("an idle timeout of {} s is too long", config.idle_timeout.as_secs()))?;
+    let mtu = config.max_datagram.unwrap_or(mtu);
+    let mut discovery = MtuDiscoveryConfig::default();
+    // A search that ends within a 64th of its range is near enough, and has six steps.
+    discovery.upper_bound(mtu).minimum_change((mtu / 64).max(20));
+    let memory = Memory::of(config);
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(config.max_streams.into())
+        .max_concurrent_uni_streams(config.max_streams.into())
+        .stream_receive_window(memory.stream.into())
+        .receive_window(memory.receive.into())
+        .send_window(memory.send)
+        .datagram_receive_buffer_size(Some(memory.datagrams))
+        .datagram_send_buffer_size(memory.datagrams)
+        .mtu_discovery_config(Some(discovery))
+        .congestion_controller_factory(Arc::new(congestion.clone()))
+        .keep_alive_interval(config.keep_alive)
+        .max_idle_timeout(Some(idle_timeout));
+    Ok(transport)
+}
+
+/// The endpoint's part: what holds for all connections. Made of secrets that outlive the process where the tickets do, so
+/// that the next one can tell clients of this one that it is gone (a stateless reset, RFC 9000, section 10.3).
+fn endpoint(tickets: &Tickets) -> EndpointConfig {
+    let reset_key = hmac::Key::new(hmac::HMAC_SHA256, &tickets.secret("stateless resets"));
+    let mut endpoint = EndpointConfig::new(Arc::new(reset_key));
+    // A check sum in each connection ID tells those of this server from garbage, which is not worth a reset.
+    let secret = tickets.secret("connection IDs");
+    let key = u64::from_be_bytes(secret[..8].try_into().expect("eight of 32 bytes"));
+    endpoint.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(key)));
+    // Whatever the network carries can be received; the default says Ethernet's MTU.
+    endpoint.max_udp_payload_size(MAX_UDP_PAYLOAD).expect("the size is in the range of RFC 9000, section 18.2");
+    endpoint.supported_versions(VERSIONS.to_vec());
+    endpoint
+}
+
+/// ring, with the cipher suites in the order of preference. All three stay: QUIC protects Initial packets with AES-128-GCM
+/// (RFC 9001, section 5.2), and a client may lack any of the others.
+fn crypto_provider(config: &Config) -> CryptoProvider {
+    let mut provider = provider::default_provider();
+    if config.prefer_chacha20 {
+        provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
+    }
+    provider
+}
+
+/// The error code of a close that is no error, per application protocol (RFC 9114, section 8.1: H3_NO_ERROR).
+pub(crate) fn no_error(alpn: Option<&[u8]>) -> VarInt {
+    if alpn == Some(app::H3) { VarInt::from_u32(0x100) } else { VarInt::from_u32(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configs(config: &Config) -> Result<ServerConfigs, String> {
+        ServerConfigs::new(config, &Certificate::generate(["localhost".into()]).unwrap())
+    }
+
+    #[test]
+    fn chacha20_comes_first_where_it_is_preferred() {
+        let first = |prefer_chacha20| {
+            crypto_provider(&Config { prefer_chacha20, ..Config::default() }).cipher_suites[0].suite()
+        };
+        assert_eq!(first(true), CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
+        assert_ne!(first(false), CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
+    }
+
+    #[test]
+    fn clients_on_this_machine_get_their_own_configuration() {
+        let configs = configs(&Config::default()).unwrap();
+        let id = ConnectionId::new(&[1; 8]);
+        for loopback in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(Arc::ptr_eq(&configs.for_client(loopback.parse().unwrap(), id), &configs.loopback), "{loopback}");
+        }
+        for network in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"] {
+            assert!(Arc::ptr_eq(&configs.for_client(network.parse().unwrap(), id), &configs.network), "{network}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_is_refused() {
+        let mut certificate = Certificate::generate(["localhost".into()]).unwrap();
+        certificate.key = Certificate::generate(["localhost".into()]).unwrap().key;
+        assert!(ServerConfigs::new(&Config::default(), &certificate).err().unwrap().contains("can't be used"));
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        let lifetime = Config { ticket_lifetime: MAX_TICKET_LIFETIME + Duration::from_secs(1), ..Config::default() };
+        assert!(configs(&lifetime).err().unwrap().contains("604800 s"));
+        let memory = Config { connection_memory: MIN_CONNECTION_MEMORY - 1, ..Config::default() };
+        assert!(configs(&memory).err().unwrap().contains("1048576 bytes"));
+    }
+
+    #[test]
+    fn what_early_data_relies_on_is_part_of_a_ticket() {
+        let limits = |config: Config| super::limits(&config);
+        let usual = limits(Config::default());
+        assert_ne!(limits(Config { max_streams: 1, ..Config::default() }), usual);
+        assert_ne!(limits(Config { connection_memory: 1 << 20, ..Config::default() }), usual);
+        assert_ne!(limits(Config { echo_early_data: true, ..Config::default() }), usual);
+        assert_eq!(limits(Config { max_connections: 1, ..Config::default() }), usual);
+    }
+}
