@@ -2,6 +2,7 @@
 //! one client misbehaves. The same cases run against every runtime.
 
 mod http;
+mod path;
 mod transport;
 
 use std::net::SocketAddr;
@@ -55,7 +56,7 @@ macro_rules! cases {
 }
 
 /// All cases, in the order they run.
-pub const ALL: [Case; 22] = cases![
+pub const ALL: [Case; 28] = cases![
     http::the_index_is_served,
     http::an_unknown_path_is_404,
     http::a_wrong_method_is_405_and_names_the_right_ones,
@@ -72,12 +73,18 @@ pub const ALL: [Case; 22] = cases![
     transport::twenty_connections_at_once_are_served,
     transport::an_unknown_application_protocol_is_refused,
     transport::an_unknown_version_is_answered_with_the_known_ones,
+    transport::version_2_is_answered_with_version_1,
     transport::a_client_hello_of_two_datagrams_is_understood,
     transport::a_client_that_stops_reading_holds_up_nobody,
     transport::a_client_that_vanishes_holds_up_nobody,
     transport::garbage_datagrams_hold_up_nobody,
     transport::a_datagram_from_port_0_holds_up_nobody,
     transport::a_handshake_that_is_never_finished_holds_up_nobody,
+    path::a_client_that_moves_in_a_download_gets_all_of_it,
+    path::a_nat_that_rebinds_in_a_download_loses_nothing,
+    path::a_key_update_by_the_client_is_followed,
+    path::datagrams_come_back,
+    path::an_address_that_proves_nothing_gets_three_times_what_it_sent,
 ];
 
 impl Case {

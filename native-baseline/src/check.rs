@@ -204,7 +204,7 @@ pub fn expected_bytes(length: u64) -> Vec<u8> {
     bytes
 }
 
-fn expected_sha256(length: u64) -> String {
+pub(crate) fn expected_sha256(length: u64) -> String {
     let mut hash = Context::new(&SHA256);
     let mut left = length;
     for word in words() {
@@ -218,7 +218,7 @@ fn expected_sha256(length: u64) -> String {
     hex(hash)
 }
 
-fn hex(hash: Context) -> String {
+pub(crate) fn hex(hash: Context) -> String {
     hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -5,6 +5,7 @@ pub mod cases;
 pub mod check;
 mod http3;
 mod pinned;
+pub mod session;
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use quinn::crypto::rustls::QuicClientConfig;
 
 pub use http3::{Http, Response};
-pub use pinned::Pin;
+pub use pinned::{Pin, Pins};
 
 /// What went wrong, with what was tried.
 #[derive(Debug)]
@@ -39,10 +40,18 @@ impl std::error::Error for Error {}
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A UDP socket to connect from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     endpoint: quinn::Endpoint,
     pin: Pin,
+    /// Address tokens that servers gave it, by server name: every server's is `localhost` here.
+    tokens: Arc<quinn::TokenMemoryCache>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("endpoint", &self.endpoint).field("pin", &self.pin).finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -65,7 +74,7 @@ impl Client {
             quinn::Endpoint::new(config, None, socket, Arc::new(quinn::TokioRuntime))
         };
         let endpoint = bind().map_err(|error| Error::new(format!("bind {local}"), error))?;
-        Ok(Self { endpoint, pin })
+        Ok(Self { endpoint, pin, tokens: Arc::default() })
     }
 
     /// Connects with the application protocols `alpn`, the most wanted first.
@@ -84,21 +93,45 @@ impl Client {
 
     /// Sends the first packet of a connection.
     pub(crate) fn start(&self, server: SocketAddr, alpn: Vec<Vec<u8>>) -> Result<quinn::Connecting, Error> {
-        let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("the provider has TLS 1.3 cipher suites")
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(self.pin.verifier()))
-            .with_no_client_auth();
+        let mut tls = tls(self.pin.verifier());
         tls.alpn_protocols = alpn;
-        let crypto = QuicClientConfig::try_from(tls).expect("the provider has the Initial cipher suite");
-        self.endpoint
-            .connect_with(quinn::ClientConfig::new(Arc::new(crypto)), server, "localhost")
-            .map_err(|error| Error::new(format!("connect to {server}"), error))
+        self.start_with(server, quic(tls))
+    }
+
+    /// Sends the first packet of a connection with a configuration of its own.
+    pub(crate) fn start_with(
+        &self,
+        server: SocketAddr,
+        mut config: quinn::ClientConfig,
+    ) -> Result<quinn::Connecting, Error> {
+        config.token_store(self.tokens.clone());
+        let connecting = self.endpoint.connect_with(config, server, "localhost");
+        connecting.map_err(|error| Error::new(format!("connect to {server}"), error))
+    }
+
+    /// The socket and its connections.
+    pub(crate) fn endpoint(&self) -> &quinn::Endpoint {
+        &self.endpoint
     }
 
     /// Waits until the connections' ends are known to the server.
     pub async fn finish(self) {
         self.endpoint.wait_idle().await;
     }
+}
+
+/// TLS 1.3 with the trust of `verifier`.
+pub(crate) fn tls(verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>) -> rustls::ClientConfig {
+    rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("the provider has TLS 1.3 cipher suites")
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth()
+}
+
+/// quinn's configuration with that of TLS.
+pub(crate) fn quic(tls: rustls::ClientConfig) -> quinn::ClientConfig {
+    let crypto = QuicClientConfig::try_from(tls).expect("the provider has the Initial cipher suite");
+    quinn::ClientConfig::new(Arc::new(crypto))
 }

@@ -1,6 +1,7 @@
-//! Trust in one certificate, by the SHA-256 of its DER.
+//! Trust in certificates, by the SHA-256 of their DER.
 
 use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 
 use rustls::DigitallySignedStruct;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -10,6 +11,42 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 /// SHA-256 of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pin([u8; 32]);
+
+/// Trust in several certificates, more of which may be added while it is in use; it counts how often a server had to show
+/// one, which it has not when a session is resumed.
+#[derive(Clone, Debug, Default)]
+pub struct Pins(Arc<Mutex<Trust>>);
+
+#[derive(Debug, Default)]
+struct Trust {
+    pins: Vec<Pin>,
+    verified: usize,
+}
+
+impl Pins {
+    /// Trusts the certificate `pin`.
+    pub fn add(&self, pin: Pin) {
+        self.trust().pins.push(pin);
+    }
+
+    /// How many certificates were verified so far.
+    #[must_use]
+    pub fn verified(&self) -> usize {
+        self.trust().verified
+    }
+
+    pub(crate) fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
+        Arc::new(PinnedVerifier { pins: self.clone(), algorithms: algorithms() })
+    }
+
+    fn trust(&self) -> std::sync::MutexGuard<'_, Trust> {
+        self.0.lock().expect("nothing panics with the pins locked")
+    }
+}
+
+fn algorithms() -> WebPkiSupportedAlgorithms {
+    rustls::crypto::ring::default_provider().signature_verification_algorithms
+}
 
 impl FromStr for Pin {
     type Err = String;
@@ -26,17 +63,16 @@ impl FromStr for Pin {
 }
 
 impl Pin {
-    pub(crate) fn verifier(self) -> impl ServerCertVerifier {
-        PinnedVerifier {
-            pin: self,
-            algorithms: rustls::crypto::ring::default_provider().signature_verification_algorithms,
-        }
+    pub(crate) fn verifier(self) -> Arc<dyn ServerCertVerifier> {
+        let pins = Pins::default();
+        pins.add(self);
+        pins.verifier()
     }
 }
 
 #[derive(Debug)]
 struct PinnedVerifier {
-    pin: Pin,
+    pins: Pins,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -50,7 +86,9 @@ impl ServerCertVerifier for PinnedVerifier {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let digest = ring::digest::digest(&ring::digest::SHA256, end_entity);
-        if digest.as_ref() == self.pin.0 {
+        let mut trust = self.pins.trust();
+        trust.verified += 1;
+        if trust.pins.iter().any(|pin| digest.as_ref() == pin.0) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(rustls::Error::General("the server's certificate has another SHA-256".into()))

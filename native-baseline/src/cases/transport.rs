@@ -14,7 +14,7 @@ use crate::check::expected_bytes;
 /// How long to wait for something that has to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-async fn echo_once(connection: &quinn::Connection, message: &[u8]) -> Result<bool, Error> {
+pub(super) async fn echo_once(connection: &quinn::Connection, message: &[u8]) -> Result<bool, Error> {
     let failed = |error: &dyn std::error::Error| Error::new("echo", error);
     let (mut send, mut recv) = connection.open_bi().await.map_err(|error| failed(&error))?;
     let sent = message.to_vec();
@@ -96,9 +96,21 @@ pub(super) async fn an_unknown_application_protocol_is_refused(target: Target) -
 }
 
 pub(super) async fn an_unknown_version_is_answered_with_the_known_ones(target: Target) -> Result<Outcome, Error> {
+    // A reserved version (RFC 9000, section 15).
+    version_negotiation(target, 0x1a2a_3a4a).await
+}
+
+pub(super) async fn version_2_is_answered_with_version_1(target: Target) -> Result<Outcome, Error> {
+    // RFC 9369.
+    version_negotiation(target, 0x6b33_43cf).await
+}
+
+/// Sends a packet of `version`, and expects a Version Negotiation packet that names version 1.
+async fn version_negotiation(target: Target, version: u32) -> Result<Outcome, Error> {
     let socket = bind(target.server.ip()).await?;
-    // A long header with a reserved version (RFC 9000, section 15), two connection ids of eight bytes, padded.
-    let mut packet = vec![0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+    // A long header, two connection ids of eight bytes, padded.
+    let mut packet = vec![0xc0, 0, 0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+    packet[1..5].copy_from_slice(&version.to_be_bytes());
     packet.resize(1200, 0);
     socket.send_to(&packet, target.server).await.map_err(|error| Error::new("send", error))?;
     let mut answer = [0; 1500];
@@ -210,7 +222,7 @@ pub(super) async fn a_handshake_that_is_never_finished_holds_up_nobody(target: T
     target.serves_others().await
 }
 
-async fn bind(like: IpAddr) -> Result<UdpSocket, Error> {
+pub(super) async fn bind(like: IpAddr) -> Result<UdpSocket, Error> {
     let local: IpAddr = if like.is_ipv4() { [127, 0, 0, 1].into() } else { [0, 0, 0, 0, 0, 0, 0, 1].into() };
     UdpSocket::bind((local, 0)).await.map_err(|error| Error::new(format!("bind {local}"), error))
 }

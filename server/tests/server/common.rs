@@ -78,6 +78,11 @@ impl Server {
         assert!(status.success());
     }
 
+    /// Waits until it has ended, however.
+    pub(crate) fn end(&mut self) {
+        self.child.wait().unwrap();
+    }
+
     /// The most memory it has had, in bytes (VmHWM).
     pub(crate) fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -31,6 +31,20 @@ fn a_file_that_is_not_pem_is_named() {
 }
 
 #[test]
+fn a_ticket_key_file_that_is_something_else_is_named() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let line = refusal(&["--ticket-keys", path, "--listen", "127.0.0.1:0"]);
+    assert!(line.contains(path) && line.contains("its first line is not"), "{line}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+}
+
+#[test]
+fn a_ticket_lifetime_over_a_week_is_refused() {
+    let line = refusal(&["--ticket-lifetime", "604801", "--listen", "127.0.0.1:0"]);
+    assert!(line.contains("604800 s"), "{line}");
+}
+
+#[test]
 fn a_certificate_without_its_key_is_refused() {
     let said = refusal(&["--cert", "cert.pem"]);
     assert!(said.contains("--key"), "{said}");
@@ -47,7 +61,22 @@ fn the_help_names_every_option() {
     let output = run(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).unwrap();
-    for option in ["--listen", "--cert", "--json", "--stats-interval", "--max-body", "--idle-timeout", "--stripes"] {
+    for option in [
+        "--listen",
+        "--cert",
+        "--json",
+        "--stats-interval",
+        "--max-body",
+        "--idle-timeout",
+        "--stripes",
+        "--ticket-keys",
+        "--echo-early-data",
+        "--retry",
+        "--congestion",
+        "--max-handshakes",
+        "--drain-timeout",
+        "--qlog",
+    ] {
         assert!(help.contains(option), "{option} is missing: {help}");
     }
 }

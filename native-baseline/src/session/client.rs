@@ -1,0 +1,158 @@
+//! A client that resumes: it connects with or without a ticket, sends its request in early data where it may, and sends it
+//! again where that is refused.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use rustls::client::Resumption;
+
+use super::wallet::{Clock, Ticket, Wallet};
+use crate::{Client, Error, Http, Pin, Pins, Response, quic, tls};
+
+/// A client with a wallet.
+pub struct Returning {
+    client: Client,
+    pins: Pins,
+    tls: rustls::ClientConfig,
+    pub(super) wallet: Wallet,
+    pub(super) clock: Clock,
+}
+
+/// A server, and the name of the application protocol.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) address: SocketAddr,
+    pub(super) alpn: &'static [u8],
+}
+
+/// How a handshake went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handshake {
+    /// The server showed no certificate: it took the ticket.
+    pub(super) resumed: bool,
+    /// What came of the early data. None: none was sent, the ticket or its lack did not allow it.
+    pub(super) early_data: Option<bool>,
+}
+
+impl Handshake {
+    pub(super) const FULL: Self = Self { resumed: false, early_data: None };
+    pub(super) const RESUMED: Self = Self { resumed: true, early_data: None };
+    pub(super) const ACCEPTED: Self = Self { resumed: true, early_data: Some(true) };
+    pub(super) const REFUSED: Self = Self { resumed: false, early_data: Some(false) };
+}
+
+impl Returning {
+    /// A client for servers of `server`'s address family.
+    ///
+    /// # Errors
+    ///
+    /// When no socket can be had.
+    pub fn new(server: SocketAddr, pin: Pin) -> Result<Self, Error> {
+        let (pins, wallet, clock) = (Pins::default(), Wallet::default(), Clock::default());
+        pins.add(pin);
+        // One verifier for all: rustls resumes no session that another one vouched for.
+        let mut tls = tls(pins.verifier());
+        tls.resumption = Resumption::store(Arc::new(wallet.clone()));
+        tls.time_provider = Arc::new(clock.clone());
+        tls.enable_early_data = true;
+        Ok(Self { client: Client::new(server, pin)?, pins, tls, wallet, clock })
+    }
+
+    /// Trusts another server too.
+    pub(super) fn trust(&self, pin: Pin) {
+        self.pins.add(pin);
+    }
+
+    /// Connects, offering `ticket`, and runs `exchange` on the connection: in early data where the ticket allows it, and
+    /// again on the same connection where the server has refused that.
+    pub(super) async fn visit<T>(
+        &self,
+        place: Place,
+        ticket: Option<Ticket>,
+        exchange: impl AsyncFn(quinn::Connection) -> Result<T, Error>,
+    ) -> Result<(Handshake, T), Error> {
+        let Place { address, alpn } = place;
+        let failed = |error: quinn::ConnectionError| Error::new(format!("connect to {address}"), error);
+        let verified = self.pins.verified();
+        if let Some(ticket) = ticket {
+            self.wallet.offer(ticket);
+        }
+        let mut tls = self.tls.clone();
+        tls.alpn_protocols = vec![alpn.to_vec()];
+        let (connection, early_data, outcome) = match self.client.start_with(address, quic(tls))?.into_0rtt() {
+            Err(connecting) => {
+                let connection = connecting.await.map_err(failed)?;
+                let outcome = exchange(connection.clone()).await;
+                (connection, None, outcome)
+            }
+            Ok((connection, accepted)) => {
+                let outcome = exchange(connection.clone()).await;
+                let accepted = accepted.await;
+                // Of a connection that was never made the reason says more.
+                if let Some(error) = connection.close_reason() {
+                    return Err(failed(error));
+                }
+                let outcome = if accepted { outcome } else { exchange(connection.clone()).await };
+                (connection, Some(accepted), outcome)
+            }
+        };
+        let handshake = Handshake { resumed: self.pins.verified() == verified, early_data };
+        connection.close(if alpn == b"h3" { 0x100u32 } else { 0 }.into(), b"");
+        // Until the server has heard of it: it may be stopped next.
+        drop(connection);
+        self.client.endpoint().wait_idle().await;
+        Ok((handshake, outcome?))
+    }
+
+    /// A full handshake with a request, and a ticket of it. Tickets that are left from before are thrown away.
+    pub(super) async fn ticket(&self, place: Place) -> Result<Ticket, Error> {
+        let mut tickets = self.tickets(place, 1).await?;
+        Ok(tickets.remove(0))
+    }
+
+    /// As [`ticket`](Self::ticket), with several tickets of one handshake.
+    pub(super) async fn tickets(&self, place: Place, count: usize) -> Result<Vec<Ticket>, Error> {
+        self.wallet.clear();
+        let get = async |connection| {
+            if place.alpn == b"h3" { get(connection).await.map(drop) } else { echo(connection).await.map(drop) }?;
+            let mut tickets = Vec::new();
+            while tickets.len() < count {
+                tickets.push(self.wallet.next().await);
+            }
+            Ok(tickets)
+        };
+        let (handshake, tickets) = self.visit(place, None, get).await?;
+        if handshake != Handshake::FULL {
+            return Err(Error::new("a handshake without a ticket", format!("{handshake:?}")));
+        }
+        Ok(tickets)
+    }
+}
+
+/// Bytes that [`get`] asks for.
+const LENGTH: u64 = 5000;
+
+/// `GET /bytes/5000`, checked.
+pub(super) async fn get(connection: quinn::Connection) -> Result<(), Error> {
+    let response = Http::new(connection).await?.request(Method::GET, &format!("/bytes/{LENGTH}"), "").await?;
+    if response.status != StatusCode::OK || response.body != crate::check::expected_bytes(LENGTH) {
+        return Err(Error::new("GET /bytes/5000", format!("{} and {} bytes", response.status, response.body.len())));
+    }
+    Ok(())
+}
+
+/// `POST /echo` with a body.
+pub(super) async fn post(http: &Http) -> Result<Response, Error> {
+    http.request(Method::POST, "/echo", &b"do this once"[..]).await
+}
+
+/// A stream of ALPN echo, checked.
+pub(super) async fn echo(connection: quinn::Connection) -> Result<(), Error> {
+    let failed = |error: &dyn std::error::Error| Error::new("echo", error);
+    let (mut send, mut recv) = connection.open_bi().await.map_err(|error| failed(&error))?;
+    send.write_all(b"hello again").await.map_err(|error| failed(&error))?;
+    send.finish().map_err(|error| failed(&error))?;
+    let back = recv.read_to_end(100).await.map_err(|error| failed(&error))?;
+    if back != b"hello again" { Err(Error::new("echo", "it came back changed")) } else { Ok(()) }
+}

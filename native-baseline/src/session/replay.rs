@@ -1,0 +1,239 @@
+//! A replay as an attacker on the path does it: the datagrams of a client's first flight are recorded on their way and
+//! sent again. Whether the server takes their ticket a second time stands in its ServerHello, which everybody can read.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustls::quic::{Keys, Version};
+use rustls::{CipherSuite, Side, SupportedCipherSuite};
+use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
+
+use crate::Error;
+
+/// Passes datagrams between one client and a server, and records those of the handshake.
+pub(super) struct Recorder {
+    /// Where the client connects to.
+    pub(super) address: SocketAddr,
+    log: Arc<Mutex<Recording>>,
+    forwarding: JoinHandle<()>,
+}
+
+/// What went over the wire.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recording {
+    /// The client's datagrams before any answer.
+    first_flight: Vec<Vec<u8>>,
+    /// The server's first datagrams.
+    answers: Vec<Vec<u8>>,
+}
+
+/// The server's datagrams that are kept: the ServerHello is in the first.
+const ANSWERS: usize = 4;
+
+impl Recorder {
+    pub(super) async fn new(server: SocketAddr) -> Result<Self, Error> {
+        let (socket, address) = bind_like(server).await?;
+        let log = Arc::<Mutex<Recording>>::default();
+        let forwarding = tokio::spawn(forward(socket, server, log.clone()));
+        Ok(Self { address, log, forwarding })
+    }
+
+    pub(super) fn recording(&self) -> Recording {
+        self.log.lock().expect("nothing panics with the recording locked").clone()
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.forwarding.abort();
+    }
+}
+
+async fn bind_like(server: SocketAddr) -> Result<(UdpSocket, SocketAddr), Error> {
+    let local: SocketAddr =
+        if server.is_ipv4() { ([127, 0, 0, 1], 0).into() } else { "[::1]:0".parse().expect("it is") };
+    let failed = |error| Error::new(format!("bind {local}"), error);
+    let socket = UdpSocket::bind(local).await.map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    Ok((socket, address))
+}
+
+async fn forward(socket: UdpSocket, server: SocketAddr, log: Arc<Mutex<Recording>>) {
+    let mut buffer = vec![0; 65_536];
+    let mut client = None;
+    while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+        let data = &buffer[..length];
+        {
+            let log = &mut *log.lock().expect("nothing panics with the recording locked");
+            if from == server && log.answers.len() < ANSWERS {
+                log.answers.push(data.to_vec());
+            } else if from != server && log.answers.is_empty() {
+                log.first_flight.push(data.to_vec());
+            }
+        }
+        let to = if from == server { client } else { Some(server) };
+        if from != server {
+            client = Some(from);
+        }
+        if let Some(to) = to {
+            // A datagram that can't be sent is lost, as on a network.
+            let _ = socket.send_to(data, to).await;
+        }
+    }
+}
+
+impl Recording {
+    /// Whether the server resumed the recorded session.
+    pub(super) fn resumed(&self) -> Result<bool, Error> {
+        self.answered_by(&self.answers[..]).ok_or_else(|| Error::new("read the ServerHello", "there is none"))
+    }
+
+    /// Sends the first flight to `server` again, from elsewhere, until it answers. Returns whether it resumed the session.
+    pub(super) async fn replay(&self, server: SocketAddr) -> Result<bool, Error> {
+        // The server may still know the connection ID, and then says nothing: so again, until it has forgotten it.
+        const AGAIN: Duration = Duration::from_millis(100);
+        let (socket, _) = bind_like(server).await?;
+        let mut buffer = vec![0; 65_536];
+        loop {
+            for datagram in &self.first_flight {
+                socket.send_to(datagram, server).await.map_err(|error| Error::new("replay", error))?;
+            }
+            if let Ok(received) = tokio::time::timeout(AGAIN, socket.recv_from(&mut buffer)).await {
+                // An ICMP error, say, of a server that is not there yet.
+                let Ok((length, _)) = received else { continue };
+                if let Some(resumed) = self.answered_by(&[buffer[..length].to_vec()]) {
+                    return Ok(resumed);
+                }
+            }
+        }
+    }
+
+    fn answered_by(&self, answers: &[Vec<u8>]) -> Option<bool> {
+        let id = Cursor(self.first_flight.first()?).connection_ids()?.0;
+        let hello = answers.iter().find_map(|datagram| server_hello(datagram.clone(), id))?;
+        has_pre_shared_key(&hello)
+    }
+}
+
+/// The ServerHello in a server's datagram, if it begins with an Initial packet of the connection that the client began
+/// with `id` (RFC 9001, section 5.2: that is all one needs to know).
+fn server_hello(mut datagram: Vec<u8>, id: &[u8]) -> Option<Vec<u8>> {
+    // A long header of type 0.
+    if datagram.first()? & 0xf0 & !0x40 != 0x80 {
+        return None;
+    }
+    let (number_at, end) = {
+        let mut cursor = Cursor(&datagram);
+        cursor.connection_ids()?;
+        let token = cursor.varint()?;
+        cursor.take(token)?;
+        let length = cursor.varint()?;
+        let number_at = datagram.len() - cursor.0.len();
+        (number_at, number_at.checked_add(length)?)
+    };
+    let provider = rustls::crypto::ring::default_provider();
+    let suite = provider.cipher_suites.iter().find_map(|suite| match suite {
+        SupportedCipherSuite::Tls13(suite) if suite.common.suite == CipherSuite::TLS13_AES_128_GCM_SHA256 => {
+            Some(*suite)
+        }
+        _ => None,
+    })?;
+    let keys = Keys::initial(Version::V1, suite, suite.quic_suite()?.quic, id, Side::Client).remote;
+
+    let packet = datagram.get_mut(..end)?;
+    let sample = packet.get(number_at + 4..number_at + 4 + keys.header.sample_len())?.to_vec();
+    let (first, rest) = packet.split_first_mut()?;
+    keys.header.decrypt_in_place(&sample, first, rest.get_mut(number_at - 1..number_at + 3)?).ok()?;
+    let payload_at = number_at + usize::from(*first & 3) + 1;
+    let (header, payload) = packet.split_at_mut_checked(payload_at)?;
+    let number = header[number_at..].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    let payload = keys.packet.decrypt_in_place(number, header, payload).ok()?;
+    crypto_frame(payload)
+}
+
+/// The data of the CRYPTO frame at offset 0 (RFC 9000, section 19.6).
+fn crypto_frame(payload: &[u8]) -> Option<Vec<u8>> {
+    let mut cursor = Cursor(payload);
+    loop {
+        match cursor.varint()? {
+            // PADDING and PING.
+            0 | 1 => {}
+            // ACK: largest, delay, ranges, first range, and two numbers a range.
+            2 => {
+                let (_, _, ranges, _) = (cursor.varint()?, cursor.varint()?, cursor.varint()?, cursor.varint()?);
+                (0..2 * ranges).try_for_each(|_| cursor.varint().map(drop))?;
+            }
+            6 => {
+                let (offset, length) = (cursor.varint()?, cursor.varint()?);
+                let data = cursor.take(length)?;
+                if offset == 0 {
+                    return Some(data.to_vec());
+                }
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Whether a ServerHello takes the client's ticket: it has the extension pre_shared_key (RFC 8446, section 4.2.11).
+fn has_pre_shared_key(hello: &[u8]) -> Option<bool> {
+    let mut cursor = Cursor(hello);
+    // Type 2 and a length; then version and random.
+    if cursor.take(4)?[0] != 2 {
+        return None;
+    }
+    cursor.take(2 + 32)?;
+    let session = cursor.byte()?;
+    cursor.take(session.into())?;
+    // Cipher suite, compression, the length of the extensions.
+    cursor.take(2 + 1 + 2)?;
+    while !cursor.0.is_empty() {
+        let (kind, length) = (cursor.short()?, cursor.short()?);
+        if kind == 41 {
+            return Some(true);
+        }
+        cursor.take(length.into())?;
+    }
+    Some(false)
+}
+
+/// Reads from the front of a slice.
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1).map(|byte| byte[0])
+    }
+
+    fn short(&mut self) -> Option<u16> {
+        self.take(2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]))
+    }
+
+    /// A variable-length integer (RFC 9000, section 16).
+    fn varint(&mut self) -> Option<usize> {
+        let first = self.byte()?;
+        let rest = self.take((1 << (first >> 6)) - 1)?;
+        let value = rest.iter().fold(u64::from(first & 0x3f), |value, byte| value << 8 | u64::from(*byte));
+        value.try_into().ok()
+    }
+
+    /// The IDs of a long header of version 1: the destination's and the source's.
+    fn connection_ids(&mut self) -> Option<(&'a [u8], &'a [u8])> {
+        self.take(1)?;
+        if self.take(4)? != [0, 0, 0, 1] {
+            return None;
+        }
+        let destination = self.byte()?;
+        let destination = self.take(destination.into())?;
+        let source = self.byte()?;
+        Some((destination, self.take(source.into())?))
+    }
+}

@@ -1,0 +1,253 @@
+//! What the transport's options do.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::common::Server;
+use serde_json::Value;
+use socket_iwa_native::{Client, Http};
+use tokio::net::UdpSocket;
+use tokio::sync::Notify;
+
+/// The server's counters, once `condition` holds of them.
+fn stats(server: &mut Server, condition: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let stats = server.stats();
+        if condition(&stats) {
+            return stats;
+        }
+    }
+}
+
+async fn http(server: &Server) -> (quinn::Connection, Http) {
+    let client = Client::new(server.address, server.pin).unwrap();
+    let connection = client.connect(server.address, &[b"h3"]).await.unwrap();
+    (connection.clone(), Http::new(connection).await.unwrap())
+}
+
+async fn length_of(http: &Http, path: &str) -> u64 {
+    let mut received = 0;
+    http.download(path, |data| received += data.len() as u64).await.unwrap();
+    received
+}
+
+/// A directory that goes with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("socket-iwa-server-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn with_retry_always_an_address_is_checked_unless_the_client_brings_a_token() {
+    let mut server = Server::start(&["--retry", "always", "--stats-interval", "1"]);
+    let client = Client::new(server.address, server.pin).unwrap();
+    for _ in 0..2 {
+        let connection = client.connect(server.address, &[b"h3"]).await.unwrap();
+        // With the answer the token has come for the next time.
+        Http::new(connection).await.unwrap().request(http::Method::GET, "/", "").await.unwrap();
+    }
+    let stats = stats(&mut server, |stats| stats["requests_total"] == 2);
+    assert_eq!(stats["connections_total"], 2);
+    assert_eq!(stats["retries_total"], 1, "{stats}");
+}
+
+#[tokio::test]
+async fn handshakes_over_the_limit_are_refused_until_one_is_given_up() {
+    let mut server = Server::start(&["--max-handshakes", "1", "--handshake-timeout", "2", "--stats-interval", "1"]);
+    // A client that gets no answers.
+    let deaf = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = deaf.local_addr().unwrap();
+    let client = Client::new(server.address, server.pin).unwrap();
+    let stuck = tokio::spawn({
+        let client = client.clone();
+        async move { client.connect(address, &[b"echo"]).await.map(drop) }
+    });
+    let mut buffer = vec![0; 65_536];
+    let (length, _) = deaf.recv_from(&mut buffer).await.unwrap();
+    deaf.send_to(&buffer[..length], server.address).await.unwrap();
+    // Its answer shows that the server has begun.
+    deaf.recv_from(&mut buffer).await.unwrap();
+    let refused = client.connect(server.address, &[b"echo"]).await.unwrap_err().to_string();
+    // CONNECTION_REFUSED (RFC 9000, section 20.1).
+    assert!(refused.contains("refused"), "{refused}");
+    let stats = stats(&mut server, |stats| stats["handshakes_timed_out_total"] == 1 && stats["handshakes"] == 0);
+    assert_eq!(stats["refused_total"], 1, "{stats}");
+    client.connect(server.address, &[b"echo"]).await.unwrap();
+    stuck.abort();
+}
+
+#[tokio::test]
+async fn each_congestion_control_carries_a_download() {
+    for algorithm in ["cubic", "bbr", "newreno"] {
+        let server = Server::start(&["--congestion", algorithm]);
+        let (_, http) = http(&server).await;
+        assert_eq!(length_of(&http, "/bytes/4000000").await, 4_000_000, "{algorithm}");
+    }
+}
+
+#[tokio::test]
+async fn keep_alive_outlasts_the_idle_timeout() {
+    let mut server = Server::start(&["--idle-timeout", "2", "--keep-alive", "1", "--stats-interval", "1"]);
+    let client = Client::new(server.address, server.pin).unwrap();
+    let connection = client.connect(server.address, &[b"echo"]).await.unwrap();
+    // In the time of five counts the idle timeout passes twice. The client's runtime must run meanwhile.
+    let counts = tokio::task::spawn_blocking(move || [(); 5].map(|()| server.stats()["connections"].clone()));
+    assert_eq!(counts.await.unwrap().last().unwrap(), 1);
+    assert!(connection.close_reason().is_none());
+}
+
+#[tokio::test]
+async fn the_server_changes_keys_and_the_client_follows() {
+    let mut server = Server::start(&["--key-update-after", "500000", "--stats-interval", "1"]);
+    let (_, http) = http(&server).await;
+    assert_eq!(length_of(&http, "/bytes/8000000").await, 8_000_000);
+    stats(&mut server, |stats| stats["key_updates_total"].as_u64() > Some(0));
+}
+
+#[tokio::test]
+async fn a_client_may_have_as_many_streams_as_allowed() {
+    let server = Server::start(&["--max-streams", "2"]);
+    let client = Client::new(server.address, server.pin).unwrap();
+    let connection = client.connect(server.address, &[b"echo"]).await.unwrap();
+    let mut first = connection.open_bi().await.unwrap();
+    let _second = connection.open_bi().await.unwrap();
+    let mut third = std::pin::pin!(connection.open_bi());
+    assert!(futures_util::poll!(third.as_mut()).is_pending());
+    // The end of one is the leave for another.
+    first.0.finish().unwrap();
+    first.1.read_to_end(10).await.unwrap();
+    third.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restarted_server_tells_the_clients_of_the_last_one() {
+    let scratch = Scratch::new("reset");
+    let keys = scratch.path("keys");
+    let mut server = Server::start(&["--ticket-keys", &keys]);
+    let address = server.address;
+    let (connection, http) = http(&server).await;
+    http.request(http::Method::GET, "/", "").await.unwrap();
+    server.signal("KILL");
+    server.end();
+    let _again = Server::start(&["--ticket-keys", &keys, "--listen", &address.to_string()]);
+    // A stateless reset answers whatever the client sends now (RFC 9000, section 10.3).
+    let asking = tokio::spawn(async move { http.request(http::Method::GET, "/", "").await.map(drop) });
+    assert!(matches!(connection.closed().await, quinn::ConnectionError::Reset));
+    asking.await.unwrap().unwrap_err();
+}
+
+#[tokio::test]
+async fn a_stopping_server_finishes_what_it_was_asked_and_takes_nothing_new() {
+    const LENGTH: u64 = 64 << 20;
+    let mut server = Server::start(&["--drain-timeout", "60"]);
+    let address = server.address;
+    let (connection, http) = http(&server).await;
+    let client = Client::new(address, server.pin).unwrap();
+    let begun = Arc::new(Notify::new());
+    let waiting = begun.clone();
+    let downloading = tokio::spawn(async move {
+        let mut received = 0;
+        let each = |data: &[u8]| {
+            received += data.len() as u64;
+            begun.notify_one();
+        };
+        http.download(&format!("/bytes/{LENGTH}"), each).await.map(|_| received)
+    });
+    waiting.notified().await;
+    server.close_stdin();
+    // Until it has read that, it may let one in.
+    let refused = loop {
+        match client.connect(address, &[b"echo"]).await {
+            Ok(connection) => drop(connection),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(refused.contains("refused"), "{refused}");
+    assert_eq!(downloading.await.unwrap().unwrap(), LENGTH);
+    match connection.closed().await {
+        // H3_NO_ERROR (RFC 9114, section 8.1).
+        quinn::ConnectionError::ApplicationClosed(close) => assert_eq!(u64::from(close.error_code), 0x100),
+        other => panic!("{other:?}"),
+    }
+    let (status, _, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(!log.contains("cut off"), "{log}");
+}
+
+#[tokio::test]
+async fn a_stopping_server_says_goaway() {
+    let mut server = Server::start(&["--drain-timeout", "60"]);
+    let client = Client::new(server.address, server.pin).unwrap();
+    let connection = client.connect(server.address, &[b"h3"]).await.unwrap();
+    let (mut driver, mut requests) = h3::client::new(h3_quinn::Connection::new(connection)).await.unwrap();
+    let request = http::Request::post("https://localhost/echo").body(()).unwrap();
+    let mut stream = requests.send_request(request).await.unwrap();
+    stream.send_data(bytes::Bytes::from_static(b"half, ")).await.unwrap();
+    // The server has begun to answer.
+    stream.recv_response().await.unwrap();
+    server.close_stdin();
+    let ended = tokio::spawn(async move { std::future::poll_fn(|cx| driver.poll_close(cx)).await });
+    // GOAWAY: from here on the client itself begins no more requests.
+    loop {
+        let request = http::Request::get("https://localhost/").body(()).unwrap();
+        if let Err(error) = requests.send_request(request).await {
+            assert!(!error.to_string().is_empty());
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    stream.send_data(bytes::Bytes::from_static(b"whole")).await.unwrap();
+    stream.finish().await.unwrap();
+    let mut back = Vec::new();
+    while let Some(data) = stream.recv_data().await.unwrap() {
+        back.extend_from_slice(bytes::Buf::chunk(&data));
+    }
+    assert_eq!(back, b"half, whole");
+    assert!(ended.await.unwrap().is_h3_no_error());
+}
+
+#[tokio::test]
+async fn a_qlog_is_a_json_text_sequence_of_version_0_3() {
+    let scratch = Scratch::new("qlog");
+    let directory = scratch.path("qlog");
+    let mut server = Server::start(&["--qlog", &directory]);
+    let (_, http) = http(&server).await;
+    http.request(http::Method::GET, "/", "").await.unwrap();
+    server.close_stdin();
+    server.wait();
+    let files: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1);
+    let text = std::fs::read_to_string(&files[0]).unwrap();
+    // RFC 7464: each record after a record separator.
+    let records: Vec<Value> =
+        text.split('\u{1e}').skip(1).map(|record| serde_json::from_str(record).unwrap()).collect();
+    assert_eq!(records[0]["qlog_version"], "0.3");
+    assert_eq!(records[0]["qlog_format"], "JSON-SEQ");
+    for name in ["transport:packet_sent", "transport:packet_received"] {
+        let event = records.iter().find(|record| record["name"] == name).expect(name);
+        assert!(event["time"].is_number() && event["data"]["header"].is_object(), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn ecn_marks_of_clients_are_seen() {
+    let mut server = Server::start(&["--stats-interval", "1"]);
+    let (_, http) = http(&server).await;
+    http.request(http::Method::GET, "/", "").await.unwrap();
+    stats(&mut server, |stats| stats["datagrams_ecn"].as_u64() > Some(0));
+}
