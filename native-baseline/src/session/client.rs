@@ -114,8 +114,13 @@ impl Returning {
     /// As [`ticket`](Self::ticket), with several tickets of one handshake.
     pub(super) async fn tickets(&self, place: Place, count: usize) -> Result<Vec<Ticket>, Error> {
         self.wallet.clear();
-        let get = async |connection| {
-            if place.alpn == b"h3" { get(connection).await.map(drop) } else { echo(connection).await.map(drop) }?;
+        let get = async |connection: quinn::Connection| {
+            // Held until the tickets are there: h3 closes the connection when it is dropped.
+            let http = if place.alpn == b"h3" { Some(Http::new(connection.clone()).await?) } else { None };
+            match &http {
+                Some(http) => get_with(http).await?,
+                None => echo(connection).await?,
+            }
             let mut tickets = Vec::new();
             while tickets.len() < count {
                 tickets.push(self.wallet.next().await);
@@ -135,9 +140,18 @@ const LENGTH: u64 = 5000;
 
 /// `GET /bytes/5000`, checked.
 pub(super) async fn get(connection: quinn::Connection) -> Result<(), Error> {
-    let response = Http::new(connection).await?.request(Method::GET, &format!("/bytes/{LENGTH}"), "").await?;
+    get_with(&Http::new(connection).await?).await
+}
+
+/// As [`get`], on HTTP that was begun.
+pub(super) async fn get_with(http: &Http) -> Result<(), Error> {
+    let path = format!("/bytes/{LENGTH}");
+    let response = http.request(Method::GET, &path, "").await?;
     if response.status != StatusCode::OK || response.body != crate::check::expected_bytes(LENGTH) {
-        return Err(Error::new("GET /bytes/5000", format!("{} and {} bytes", response.status, response.body.len())));
+        return Err(Error::new(
+            format!("GET {path}"),
+            format!("{} and {} bytes", response.status, response.body.len()),
+        ));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 
-use super::client::{Handshake, Place, Returning, echo, get, post};
+use super::client::{Handshake, Place, Returning, echo, get, get_with, post};
 use super::replay::{Recorder, Recording};
 use super::server::{Server, ServerCommand};
 use super::{Subject, Ticket};
@@ -110,7 +110,8 @@ async fn a_resumed_connection_brings_a_ticket(subject: &Subject) -> Result<Outco
     let ticket = visit.client.ticket(visit.h3).await?;
     visit.client.wallet.clear();
     let again = async |connection| {
-        get(connection).await?;
+        let http = Http::new(connection).await?;
+        get_with(&http).await?;
         Ok(visit.client.wallet.next().await)
     };
     let (handshake, ticket) = visit.client.visit(visit.h3, Some(ticket), again).await?;
