@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runMain } from './command.mjs';
+import { saveKept } from './kept-files.mjs';
 import { launchIsolatedApp } from './isolated-app.mjs';
 import { LaunchError, within } from './launch-error.mjs';
 import { prepareServerArgs } from './server-args.mjs';
@@ -31,7 +32,7 @@ browser or the page fails.
 
 /** Seconds. Compiling the server's WebAssembly and making a certificate take well under one. */
 const READY_LIMIT = 60;
-/** The page itself ends a server that does not stop within 5 s. */
+/** More than the page needs, which itself ends a server two seconds after its time for stopping (--drain-timeout). */
 const STOP_LIMIT = 15;
 
 const OPTIONS = /** @type {const} */ ({
@@ -46,7 +47,7 @@ const OPTIONS = /** @type {const} */ ({
 
 /**
  * @typedef {{state: string, exitCode: number | null, failure: {exitCode: number | null, reason: string} | null}
- *   | {stream: 'stdout' | 'stderr', line: string} | {invalid: string}} PageEvent as app.js's automation tells them
+ *   | {stream: 'stdout' | 'stderr', line: string} | {invalid: string} | {kept: {path: string, base64: string}}} PageEvent as app.js's automation tells them
  */
 
 /**
@@ -86,11 +87,12 @@ function readable({ address, port, cert_sha256: hash }) {
 
 /**
  * Turns the page's events into what the server's own process would print, and into how its run goes.
- * @param {{json: boolean, stats: boolean}} wanted whether reports are printed as they are, and counters among them
+ * @param {{json: boolean, stats: boolean, keep: string[]}} wanted whether reports are printed as they are, and counters
+ *   among them; where files may be written that the server leaves behind
  * @returns {{onEvent: (event: PageEvent) => void, started: Promise<void>, ended: Promise<number>}} `ended` is the exit
  *   code
  */
-function reportRun({ json, stats }) {
+function reportRun({ json, stats, keep }) {
   let settleStart = () => {};
   /** @type {Promise<void>} */
   const started = new Promise((resolve) => (settleStart = resolve));
@@ -105,6 +107,13 @@ function reportRun({ json, stats }) {
     if ('invalid' in event) {
       process.stderr.write(`serve: error: ${event.invalid}\n`);
       settleEnd(2);
+    } else if ('kept' in event) {
+      const { path: file, base64 } = event.kept;
+      try {
+        saveKept(keep, { path: file, data: Buffer.from(base64, 'base64') });
+      } catch (error) {
+        process.stderr.write(`serve: error: ${/** @type {Error} */ (error).message}\n`);
+      }
     } else if ('stream' in event && event.stream === 'stderr') {
       serverSaidWhy = true;
       process.stderr.write(`${event.line}\n`);
@@ -134,10 +143,10 @@ function reportRun({ json, stats }) {
  * @param {string} [screenshot] file
  * @returns {Promise<number>} exit code
  */
-async function serve({ page, lost }, { listen, args, files, json, stats }, stopAsked, screenshot) {
-  const { onEvent, started, ended } = reportRun({ json, stats });
+async function serve({ page, lost }, { listen, args, files, keep, json, stats }, stopAsked, screenshot) {
+  const { onEvent, started, ended } = reportRun({ json, stats, keep });
   await within('reach the app’s page', READY_LIMIT, listenTo(page, onEvent), [lost]);
-  const options = { listen, args, files };
+  const options = { listen, args, files, keep };
   await page.evaluate((o) => /** @type {any} */ (globalThis).socketIwa.configure(o), options);
   await within('press Start', READY_LIMIT, page.click('#start'), [lost]);
   await within('start the server in the app', READY_LIMIT, Promise.race([started, ended, stopAsked]), [lost]);
@@ -150,7 +159,8 @@ async function serve({ page, lost }, { listen, args, files, json, stats }, stopA
   // Enabled while there is a server to stop.
   const stop = page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector('#stop:enabled'))?.click());
   await within('press Stop', STOP_LIMIT, stop, [lost]);
-  return within('stop the server in the app', STOP_LIMIT, ended, [lost]);
+  const drain = args.includes('--drain-timeout') ? Number(args[args.indexOf('--drain-timeout') + 1]) : 0;
+  return within('stop the server in the app', STOP_LIMIT + drain, ended, [lost]);
 }
 
 /** @param {AbortSignal} signal */

@@ -3,10 +3,13 @@
  * read here and written into the program's own file system under the same names, the rest passes through.
  */
 import { readFile } from 'node:fs/promises';
+import { KEPT_DIRECTORIES, KEPT_FILES } from './kept-files.mjs';
 import { LaunchError } from './launch-error.mjs';
 
 /** Options whose value is a file of this machine. */
 const FILE_OPTIONS = ['--cert', '--key'];
+/** Who waits for the server's end looks at it, and finds its value behind it. */
+const DRAIN_OPTION = '--drain-timeout';
 /** The page gives these itself. */
 const PAGE_OPTIONS = ['--json', '--stop-on-stdin-close'];
 
@@ -15,6 +18,7 @@ const PAGE_OPTIONS = ['--json', '--stop-on-stdin-close'];
  * @property {string} [listen]
  * @property {string[]} args
  * @property {{path: string, base64: string}[]} files
+ * @property {string[]} keep paths at which the server writes files for its user
  * @property {boolean} json
  * @property {boolean} stats whether counters were asked for (--stats-interval)
  */
@@ -26,7 +30,7 @@ const PAGE_OPTIONS = ['--json', '--stop-on-stdin-close'];
  */
 export async function prepareServerArgs(args) {
   /** @type {ServerLaunch} */
-  const launch = { args: [], files: [], json: false, stats: false };
+  const launch = { args: [], files: [], keep: [], json: false, stats: false };
   for (let i = 0; i < args.length; i += 1) {
     const [name, inline] = splitOption(args[i]);
     const value = () => {
@@ -39,9 +43,17 @@ export async function prepareServerArgs(args) {
     } else if (FILE_OPTIONS.includes(name)) {
       const path = value();
       launch.args.push(name, path);
-      launch.files.push({ path, base64: await read(name, path) });
+      launch.files.push({ path, base64: (await read(name, path)) ?? '' });
+    } else if (KEPT_FILES.includes(name) || KEPT_DIRECTORIES.includes(name)) {
+      const path = value();
+      launch.args.push(name, path);
+      launch.keep.push(path);
+      const base64 = KEPT_FILES.includes(name) ? await read(name, path, { optional: true }) : undefined;
+      if (base64 !== undefined) launch.files.push({ path, base64 });
     } else if (PAGE_OPTIONS.includes(name)) {
       launch.json ||= name === '--json';
+    } else if (name === DRAIN_OPTION) {
+      launch.args.push(name, value());
     } else {
       launch.stats ||= name === '--stats-interval';
       launch.args.push(args[i]);
@@ -56,11 +68,12 @@ function splitOption(arg) {
   return arg.startsWith('--') && equals > 0 ? [arg.slice(0, equals), arg.slice(equals + 1)] : [arg, undefined];
 }
 
-/** @param {string} name @param {string} path */
-async function read(name, path) {
+/** @param {string} name @param {string} path @param {{optional?: boolean}} [options] it may be missing */
+async function read(name, path, { optional = false } = {}) {
   try {
     return (await readFile(path)).toString('base64');
   } catch (error) {
+    if (optional && /** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT') return undefined;
     throw new LaunchError(`${name}: ${/** @type {Error} */ (error).message}`, { exitCode: 2 });
   }
 }

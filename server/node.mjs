@@ -6,6 +6,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
+import { prepareKept, readKept } from '../iwa/app/emscripten-program.js';
+import { KEPT_DIRECTORIES, KEPT_FILES, saveKept } from '../iwa/kept-files.mjs';
 
 // Node 26.10 hangs at its exit when a thread that optimises JavaScript then waits for the main thread to collect garbage
 // (V8's CollectionBarrier; one of eighteen exits on a busy machine). Without those threads the main thread optimises, and
@@ -60,27 +62,56 @@ function standardInput(read) {
 const args = process.argv.slice(2);
 
 /**
+ * Makes the path that an option names absolute, as the program's current directory is another one.
+ *
+ * @param {string} option
+ * @returns {string | undefined} it, if there is one
+ */
+function namedPath(option) {
+  const place = args.findIndex((arg) => arg === option || arg.startsWith(`${option}=`));
+  if (place < 0) return undefined;
+  const inline = args[place] !== option;
+  const given = inline ? args[place].slice(option.length + 1) : args[place + 1];
+  if (given === undefined) return undefined;
+  const absolute = path.resolve(given);
+  args[inline ? place : place + 1] = inline ? `${option}=${absolute}` : absolute;
+  return absolute;
+}
+
+/**
  * Puts a file of this machine where the program finds it under the same name, which its messages then show.
  *
  * @param {any} program
- * @param {string} option
+ * @param {string | undefined} file
+ * @param {(error: any) => void} unreadable
  */
-function passFile(program, option) {
-  const place = args.findIndex((arg) => arg === option || arg.startsWith(`${option}=`));
-  if (place < 0) return;
-  const inline = args[place] !== option;
-  const file = inline ? args[place].slice(option.length + 1) : args[place + 1];
+function passFile(program, file, unreadable) {
   if (file === undefined) return;
-  // A file that can't be read is left out: the program then says so itself, in its own words.
   try {
-    const inside = path.resolve(file);
-    const content = readFileSync(inside);
-    program.FS.mkdirTree(path.dirname(inside));
-    program.FS.writeFile(inside, content);
-    args[inline ? place : place + 1] = inline ? `${option}=${inside}` : inside;
-  } catch {
-    return;
+    const content = readFileSync(file);
+    program.FS.mkdirTree(path.dirname(file));
+    program.FS.writeFile(file, content);
+  } catch (error) {
+    unreadable(error);
   }
+}
+
+/**
+ * Gives the program its files, and says what it is to leave behind.
+ *
+ * @param {any} program
+ * @returns {() => void} writes that to this machine
+ */
+function passFiles(program) {
+  // One that can't be read is left out: the program then says so itself, in its own words.
+  for (const option of ['--cert', '--key']) passFile(program, namedPath(option), () => {});
+  const keys = KEPT_FILES.map(namedPath).filter((file) => file !== undefined);
+  const kept = [...keys, ...KEPT_DIRECTORIES.map(namedPath).filter((directory) => directory !== undefined)];
+  prepareKept(program.FS, kept);
+  for (const file of keys) passFile(program, file, (error) => error.code === 'ENOENT' || fail(error.message));
+  return () => {
+    for (const file of readKept(program.FS, kept)) saveKept(kept, file);
+  };
 }
 
 /** The library adds `drained`: every datagram that the server sent is on its way. @type {{ drained?: () => Promise<void> }} */
@@ -89,6 +120,8 @@ const { default: createModule } = await import(module.href);
 const onStdin = args.includes('--stop-on-stdin-close');
 // The signals' way to the program, so that it always stops as if asked.
 if (!onStdin) args.push('--stop-on-stdin-close');
+/** Writes to this machine what the program leaves behind. */
+let keep = () => {};
 process.exitCode = await new Promise((resolve) => {
   createModule({
     arguments: args,
@@ -96,7 +129,7 @@ process.exitCode = await new Promise((resolve) => {
     stdinStream: standardInput(onStdin),
     print: (/** @type {string} */ line) => process.stdout.write(`${line}\n`),
     printErr: (/** @type {string} */ line) => process.stderr.write(`${line}\n`),
-    preRun: [(/** @type {any} */ program) => ['--cert', '--key'].forEach((option) => passFile(program, option))],
+    preRun: [(/** @type {any} */ program) => { keep = passFiles(program); }],
     onExit: resolve,
     onAbort: () => resolve(1),
   }).catch((/** @type {any} */ error) => {
@@ -104,6 +137,11 @@ process.exitCode = await new Promise((resolve) => {
     resolve(error?.status ?? 1);
   });
 });
+try {
+  keep();
+} catch (error) {
+  console.error(`ERROR ${/** @type {Error} */ (error).message}`);
+}
 // The last datagrams are handed to the system asynchronously; one that it does not take is not worth a hang.
 const enough = new Promise((resolve) => setTimeout(resolve, 1000));
 await Promise.race([directSockets.drained?.(), enough]);

@@ -33,9 +33,9 @@ const log = new LogView($('log'), (shown, total) => {
 
 /**
  * What a launcher adds to the server's command line and file system; a person's start has none of it.
- * @type {{args: string[], files: import('./emscripten-program.js').ProgramFile[]}}
+ * @type {{args: string[], files: import('./emscripten-program.js').ProgramFile[], keep: string[]}}
  */
-let extra = { args: [], files: [] };
+let extra = { args: [], files: [], keep: [] };
 
 /**
  * For launchers and tests. Everything else they do as a person would: buttons and fields.
@@ -43,21 +43,23 @@ let extra = { args: [], files: [] };
 const automation = {
   /**
    * Prepares the next starts.
-   * @param {{listen?: string, args?: string[], files?: {path: string, base64: string}[]}} options `listen` fills the
-   *   form's fields; `args` follow the page's own server arguments; `files` are written into the server's file system
+   * @param {{listen?: string, args?: string[], files?: {path: string, base64: string}[], keep?: string[]}} options
+   *   `listen` fills the form's fields; `args` follow the page's own server arguments; `files` are written into the
+   *   server's file system; what it has written at a path of `keep` is told as an event when it ends
    */
-  configure({ listen, args = [], files = [] }) {
+  configure({ listen, args = [], files = [], keep = [] }) {
     if (listen !== undefined) {
       const parts = parseListen(listen);
       address.value = parts.address;
       port.value = parts.port;
     }
     const bytes = (/** @type {string} */ base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-    extra = { args, files: files.map(({ path, base64 }) => ({ path, data: bytes(base64) })) };
+    extra = { args, files: files.map(({ path, base64 }) => ({ path, data: bytes(base64) })), keep };
   },
   /**
    * Its `event` events have as detail one of
-   * `{state, exitCode, failure}`, `{stream, line}` (of the server), `{invalid: string}` (the form refused a start).
+   * `{state, exitCode, failure}`, `{stream, line}` (of the server), `{invalid: string}` (the form refused a start),
+   * `{kept: {path, base64}}` (a file that the server leaves behind).
    */
   events: new EventTarget(),
 };
@@ -97,7 +99,7 @@ form.addEventListener('submit', (event) => {
   const args = ['--listen', listen(), '--json', '--stop-on-stdin-close'];
   // Once a second is what a person can follow; a launcher may want another interval.
   if (!extra.args.some((arg) => arg.startsWith('--stats-interval'))) args.push('--stats-interval', '1');
-  control.start({ args: [...args, ...extra.args], files: extra.files });
+  control.start({ args: [...args, ...extra.args], files: extra.files, keep: extra.keep });
 });
 stop.addEventListener('click', () => control.stop());
 // A field that was marked is checked again while it is mended; one that was not is left alone until the start.
@@ -141,6 +143,10 @@ control.addEventListener('state', () => {
   tell({ state, exitCode, failure });
 });
 control.addEventListener('stats', (event) => showCounts(/** @type {CustomEvent} */ (event).detail));
+control.addEventListener('kept', (event) => {
+  const { path, data } = /** @type {CustomEvent} */ (event).detail;
+  tell({ kept: { path, base64: btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join('')) } });
+});
 control.addEventListener('output', (event) => {
   const { stream, line } = /** @type {CustomEvent} */ (event).detail;
   // Standard output is the JSON that the page shows in its own way.

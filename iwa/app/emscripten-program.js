@@ -76,6 +76,33 @@ function writeFiles(FS, files) {
 }
 
 /**
+ * Makes the directories in which the program will write files that outlive it.
+ * @param {any} FS Emscripten's
+ * @param {string[]} paths of those files, or of directories of them
+ */
+export function prepareKept(FS, paths) {
+  for (const path of paths) {
+    const slash = path.lastIndexOf('/');
+    if (slash > 0) FS.mkdirTree(path.slice(0, slash));
+  }
+}
+
+/**
+ * What the program has written for its user.
+ * @param {any} FS Emscripten's
+ * @param {string[]} paths of files, and of directories of files
+ * @returns {ProgramFile[]} those that are there
+ */
+export function readKept(FS, paths) {
+  const there = paths.filter((path) => FS.analyzePath(path).exists);
+  const files = there.flatMap((path) => {
+    if (!FS.isDir(FS.stat(path).mode)) return [path];
+    return FS.readdir(path).map((/** @type {string} */ name) => `${path}/${name}`);
+  });
+  return files.filter((path) => FS.isFile(FS.stat(path).mode)).map((path) => ({ path, data: FS.readFile(path) }));
+}
+
+/**
  * The options for Emscripten's `Module`.
  * @param {ProgramReporter} reporter
  * @param {{args: string[], files?: ProgramFile[], stdin?: ReadableStream<Uint8Array>}} options `files` need a program

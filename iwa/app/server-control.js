@@ -2,19 +2,23 @@
  * The life of the server as the page sees it: stopped, starting, running, stopping, failed, and again. It owns the
  * worker and its deadlines, and knows nothing of the page: state, output and counts leave as events.
  *
- * Events: `state` (read .state, .ready, .failure), `output` {stream, line}, `stats` {the server's counters}.
+ * Events: `state` (read .state, .ready, .failure), `output` {stream, line}, `stats` {the server's counters}, `kept` {path,
+ * data} of a file that the server leaves behind.
  */
 
 /**
  * @typedef {'stopped' | 'starting' | 'running' | 'stopping' | 'failed'} State
  * @typedef {{ready: true, address: string, port: number, cert_sha256: string, cert_pem: string}} Ready
- * @typedef {{args: string[], files?: import('./emscripten-program.js').ProgramFile[]}} StartOptions
+ * @typedef {{args: string[], files?: import('./emscripten-program.js').ProgramFile[], keep?: string[]}} StartOptions
  * @typedef {{exitCode: number | null, reason: string}} Failure `exitCode` is null when the program did not exit by
  *   itself; `reason` is its last word
  * @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike
  */
 
-/** Milliseconds that a server gets for closing its connections; its own drain takes three probe timeouts, under one. */
+/**
+ * Milliseconds that a server gets for closing its connections: two more than for answering what clients have asked for,
+ * which are three if its arguments say nothing else.
+ */
 const STOP_DEADLINE = 5000;
 
 export class ServerControl extends EventTarget {
@@ -29,6 +33,7 @@ export class ServerControl extends EventTarget {
 
   #createWorker;
   #stopDeadline;
+  #patience = STOP_DEADLINE;
   /** @type {WorkerLike | null} */
   #worker = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -48,10 +53,13 @@ export class ServerControl extends EventTarget {
 
   /**
    * Starts the server in a fresh worker. Does nothing while one is there.
-   * @param {StartOptions} options the server's arguments, and files it shall find in its file system
+   * @param {StartOptions} options the server's arguments, files it shall find in its file system, and paths of those that
+   *   it leaves behind
    */
-  start({ args, files = [] }) {
+  start({ args, files = [], keep = [] }) {
     if (this.#worker) return;
+    const drain = Number(args[args.indexOf('--drain-timeout') + 1]);
+    this.#patience = Math.max(this.#stopDeadline, args.includes('--drain-timeout') ? drain * 1000 + 2000 : 0);
     this.ready = this.failure = this.exitCode = null;
     this.#lastWord = { line: '', isError: false };
     let worker;
@@ -67,7 +75,7 @@ export class ServerControl extends EventTarget {
     const unloaded = 'its worker could not be loaded'; // the one error event without a message
     worker.addEventListener('error', current((event) => this.#fail(null, event.message || unloaded)));
     this.#enter('starting');
-    worker.postMessage({ start: { args, files } });
+    worker.postMessage({ start: { args, files, keep } });
   }
 
   /** Asks the server to close its connections and exit; after the deadline its worker is ended. */
@@ -76,14 +84,16 @@ export class ServerControl extends EventTarget {
     this.#enter('stopping');
     this.#worker?.postMessage({ stop: true });
     this.#timer = setTimeout(() => {
-      this.#output('stderr', `WARN the server did not stop within ${this.#stopDeadline / 1000} s and was ended`);
+      this.#output('stderr', `WARN the server did not stop within ${this.#patience / 1000} s and was ended`);
       this.#end('stopped');
-    }, this.#stopDeadline);
+    }, this.#patience);
   }
 
-  /** @param {import('./emscripten-program.js').ProgramMessage} message */
+  /** @param {import('./emscripten-program.js').ProgramMessage | {kept: import('./emscripten-program.js').ProgramFile}} message */
   #receive(message) {
-    if ('stream' in message) {
+    if ('kept' in message) {
+      this.dispatchEvent(new CustomEvent('kept', { detail: message.kept }));
+    } else if ('stream' in message) {
       this.#output(message.stream, message.line);
     } else if ('failed' in message) {
       this.#fail(null, message.failed);

@@ -1,21 +1,27 @@
 /**
  * The dedicated worker in which one run of the server lives: WebAssembly, its sockets and its memory. The page sends
- * `{start: {args, files}}` once and `{stop: true}`; the worker answers with ProgramMessages. A stop ends the server's
+ * `{start: {args, files, keep}}` once and `{stop: true}`; the worker answers with ProgramMessages, and with
+ * `{kept: ProgramFile}` for what the server has written at a path of `keep`, before the last. A stop ends the server's
  * standard input, on which it closes its connections and exits. The page ends the worker.
  */
-import { describeError, inputStream, moduleOptions, ProgramReporter } from './emscripten-program.js';
+import { describeError, inputStream, moduleOptions, prepareKept, ProgramReporter, readKept } from './emscripten-program.js';
 
 const PROGRAM = './socket-iwa-server.js';
 
-const reporter = new ProgramReporter((message) => self.postMessage(message));
+/** What the program has to leave behind, when it has begun. @type {() => import('./emscripten-program.js').ProgramFile[]} */
+let kept = () => [];
+
+const reporter = new ProgramReporter((message) => self.postMessage(message), () => {
+  for (const file of kept()) self.postMessage({ kept: file });
+});
 const stdin = inputStream();
 
 // A trap in a timer's or a socket's callback reaches no promise of ours.
 self.addEventListener('error', (event) => reporter.fail(event.error ?? event.message));
 self.addEventListener('unhandledrejection', (event) => reporter.fail(event.reason));
 
-/** @param {{args: string[], files: import('./emscripten-program.js').ProgramFile[]}} start */
-async function run(start) {
+/** @param {{args: string[], files: import('./emscripten-program.js').ProgramFile[], keep: string[]}} start */
+async function run({ keep, ...start }) {
   let createModule;
   try {
     ({ default: createModule } = await import(PROGRAM));
@@ -23,7 +29,14 @@ async function run(start) {
     return reporter.fail(`${PROGRAM} could not be loaded: ${describeError(error)}`);
   }
   try {
-    await createModule(moduleOptions(reporter, { ...start, stdin: stdin.stream }));
+    const options = moduleOptions(reporter, { ...start, stdin: stdin.stream });
+    if (keep.length > 0) {
+      options.preRun.push(({ FS }) => {
+        prepareKept(FS, keep);
+        kept = () => readKept(FS, keep);
+      });
+    }
+    await createModule(options);
   } catch (error) {
     reporter.fail(error);
   }

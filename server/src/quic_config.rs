@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use quinn_proto::crypto::rustls::QuicServerConfig;
 use quinn_proto::{
-    BloomTokenLog, ConnectionId, EndpointConfig, HashedConnectionIdGenerator, MtuDiscoveryConfig, ServerConfig,
-    TransportConfig, ValidationTokenConfig, VarInt,
+    ConnectionId, EndpointConfig, HashedConnectionIdGenerator, MtuDiscoveryConfig, ServerConfig, TransportConfig,
+    ValidationTokenConfig, VarInt,
 };
 use ring::{hkdf, hmac};
 use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::{CipherSuite, version::TLS13};
 
 use crate::congestion::Congestion;
-use crate::tickets::{MAX_TICKET_LIFETIME, TicketingConfig, Tickets};
+use crate::tickets::{AddressTokens, MAX_TICKET_LIFETIME, TicketingConfig, Tickets};
 use crate::{Certificate, Config, app, qlog};
 
 /// What Ethernet carries behind IPv6 and UDP headers, without extensions.
@@ -34,10 +34,8 @@ const MIN_CONNECTION_MEMORY: u32 = 1 << 20;
 
 /// How long a client may bring back an address token (NEW_TOKEN, RFC 9000, section 8.1.3).
 const ADDRESS_TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// The used address tokens take at most this much memory, and half as many as these are told apart without mistake. A
-/// mistake costs a client the round trip that the token would have saved.
-const ADDRESS_TOKEN_LOG: usize = 1 << 20;
-const ADDRESS_TOKENS: u64 = 100_000;
+/// Address tokens given to a client after its handshake: one for its next connection, and one more.
+const ADDRESS_TOKENS: u32 = 2;
 
 /// quinn-proto's configuration, for clients on the network and for those on this machine.
 pub(crate) struct ServerConfigs {
@@ -76,9 +74,7 @@ impl ServerConfigs {
         };
         let token_key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"").extract(&tickets.secret("address tokens"));
         let mut address_tokens = ValidationTokenConfig::default();
-        address_tokens
-            .lifetime(ADDRESS_TOKEN_LIFETIME)
-            .log(Arc::new(BloomTokenLog::new_expected_items(ADDRESS_TOKEN_LOG, ADDRESS_TOKENS)));
+        address_tokens.lifetime(ADDRESS_TOKEN_LIFETIME).log(Arc::new(AddressTokens::default())).sent(ADDRESS_TOKENS);
         let mut network = ServerConfig::new(crypto, Arc::new(token_key));
         network.validation_token_config(address_tokens);
         let mut loopback = network.clone();

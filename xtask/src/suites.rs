@@ -28,6 +28,8 @@ pub(crate) enum Suite {
     Node,
     /// the app, and the WebAssembly server in Chromium with the native client and curl
     Chromium,
+    /// other people's clients: session tickets and early data with quinn, on every runtime
+    Interop,
     /// these tools: missing programs, bad arguments, a full disk
     Tools,
 }
@@ -61,7 +63,7 @@ impl Suite {
             }
             // curl with HTTP/3 is in the container.
             Self::Native | Self::Node => &[Need::Packages, Need::Container],
-            Self::Chromium | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
+            Self::Chromium | Self::Interop | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
         }
     }
 
@@ -70,7 +72,7 @@ impl Suite {
             Self::Rust | Self::Js | Self::Conformance => &[],
             Self::Native => &[Artifact::Native],
             Self::Node => &[Artifact::Native, Artifact::Wasm],
-            Self::Chromium | Self::Tools => &Artifact::ALL,
+            Self::Chromium | Self::Interop | Self::Tools => &Artifact::ALL,
         }
     }
 
@@ -104,6 +106,7 @@ impl Suite {
                 node_test("app and launcher", tests_in("iwa/test"))?,
                 node_test("server in Chromium", files(&["xtask/tests/chromium.test.js"]))?,
             ],
+            Self::Interop => vec![node_test("session tickets", files(&["xtask/tests/session-ticket.test.js"]))?],
             Self::Tools => vec![node_test("tools", files(&["xtask/tests/tools.test.js"]))?],
         })
     }

@@ -27,7 +27,8 @@ const LIMIT = 240_000;
  * Runs a program to its end.
  * @param {string} program
  * @param {string[]} args
- * @param {import('node:child_process').SpawnOptions & {input?: string}} [options] `input` is written to standard input
+ * @param {import('node:child_process').SpawnOptions & {input?: string, limit?: number}} [options] `input` is written to
+ *   standard input; `limit` in milliseconds, for what starts many servers
  * @returns {Promise<Ended>}
  */
 export async function run(program, args, options = {}) {
@@ -35,7 +36,7 @@ export async function run(program, args, options = {}) {
   const [stdout, stderr] = [child.stdout, child.stderr].map(gather);
   child.stdin?.on('error', () => {}); // A program that ends without reading.
   child.stdin?.end(options.input);
-  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT);
+  const timer = setTimeout(() => child.kill('SIGKILL'), options.limit ?? LIMIT);
   const [code] = await once(child, 'close');
   clearTimeout(timer);
   return { code, stdout: stdout(), stderr: stderr() };

@@ -1,11 +1,12 @@
 /** What the launchers check before any browser is there. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { buildApp } from '../../build.mjs';
 import { findChromium } from '../../chromium.mjs';
+import { saveKept } from '../../kept-files.mjs';
 import { LaunchError, within } from '../../launch-error.mjs';
 import { prepareServerArgs } from '../../server-args.mjs';
 
@@ -54,9 +55,34 @@ test('server arguments: the address apart, files along, the rest as it is', asyn
     listen: '[::1]:0',
     args: ['--cert', cert, '--key', cert, '--log', 'debug', '--stats-interval', '5'],
     files: [{ path: cert, base64 }, { path: cert, base64 }],
+    keep: [],
     json: true,
     stats: true,
   });
+});
+
+test('server arguments: what the server writes goes along if it is there, and is kept', async () => {
+  const keys = path.join(directory, 'ticket-keys');
+  const missing = await prepareServerArgs(['--ticket-keys', keys, '--qlog=logs', '--drain-timeout=9']);
+  assert.deepEqual(missing.args, ['--ticket-keys', keys, '--qlog', 'logs', '--drain-timeout', '9']);
+  assert.deepEqual([missing.keep, missing.files], [[keys, 'logs'], []]);
+  writeFileSync(keys, 'KEYS');
+  const there = await prepareServerArgs(['--ticket-keys', keys]);
+  assert.deepEqual(there.files, [{ path: keys, base64: Buffer.from('KEYS').toString('base64') }]);
+});
+
+test('kept files: where they were asked for, for their owner alone, and nowhere else', () => {
+  const [keys, logs] = [path.join(directory, 'kept'), path.join(directory, 'logs')];
+  const asked = [keys, logs];
+  const data = Buffer.from('new');
+  saveKept(asked, { path: keys, data });
+  saveKept(asked, { path: path.join(logs, 'one.sqlog'), data });
+  assert.equal(readFileSync(keys, 'utf8'), 'new');
+  assert.equal(statSync(keys).mode & 0o777, 0o600);
+  assert.equal(readFileSync(path.join(logs, 'one.sqlog'), 'utf8'), 'new');
+  for (const elsewhere of [path.join(directory, 'other'), path.join(logs, '..', 'other'), path.join(logs, 'deep', 'one')]) {
+    assert.throws(() => saveKept(asked, { path: elsewhere, data }), /was not asked for it/);
+  }
 });
 
 test('server arguments: a file that is not there, an option without its value', async () => {

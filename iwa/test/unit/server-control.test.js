@@ -44,7 +44,7 @@ test('a run from start to stop, then another in a fresh worker', () => {
   const { control, workers, states } = setUp();
   for (const run of [0, 1]) {
     control.start({ args: ['--x'] });
-    assert.deepEqual(workers[run].received, [{ start: { args: ['--x'], files: [] } }]);
+    assert.deepEqual(workers[run].received, [{ start: { args: ['--x'], files: [], keep: [] } }]);
     workers[run].report(READY);
     assert.deepEqual(control.ready, READY);
     control.stop();

@@ -12,7 +12,7 @@ use socket_iwa_native::session::{self, ServerCommand, Step, Subject};
 /// Connects, gets a ticket, disconnects, comes back with early data, and checks that it was accepted and answered; then
 /// the refusals: an expired ticket, another server's key, a replay, a request that is not safe. Says each step.
 ///
-/// Exits with 1 if a step fails. Against a running server (--connect) the steps that need servers of their own are left
+/// Exits with 1 if a step fails, with 2 if there is no server to begin with. Against a running server (--connect) the steps that need servers of their own are left
 /// out; with --server all are taken.
 #[derive(Parser)]
 #[command(name = "test_session_ticket", version)]
@@ -45,7 +45,13 @@ async fn main() -> ExitCode {
         }
         _ => unreachable!("clap asks for a server, or an address and a certificate"),
     };
-    let steps = session::run(&subject, say).await;
+    let steps = match session::run(&subject, say).await {
+        Ok(steps) => steps,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let count = |is: fn(&Outcome) -> bool| steps.iter().filter(|step| is(&step.outcome)).count();
     let passed = count(|outcome| matches!(outcome, Outcome::Passed));
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));

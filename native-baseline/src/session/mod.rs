@@ -10,8 +10,8 @@ mod wallet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::Pin;
 use crate::cases::Outcome;
+use crate::{Error, Pin};
 
 pub use client::Returning;
 pub use server::ServerCommand;
@@ -46,10 +46,15 @@ pub struct Step {
 }
 
 /// Runs all steps, and calls `each` with every one when it is done.
-pub async fn run(subject: &Subject, mut each: impl FnMut(&Step)) -> Vec<Step> {
+///
+/// # Errors
+///
+/// When the server to begin with can't be started.
+pub async fn run(subject: &Subject, mut each: impl FnMut(&Step)) -> Result<Vec<Step>, Error> {
+    let bench = steps::Bench::new(subject)?;
     let mut all = Vec::new();
     for (name, run) in steps::ALL {
-        let outcome = match tokio::time::timeout(DEADLINE, run(subject)).await {
+        let outcome = match tokio::time::timeout(DEADLINE, run(&bench)).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => Outcome::Failed(error.to_string()),
             Err(_) => Outcome::Failed(format!("no end within {} s", DEADLINE.as_secs())),
@@ -58,5 +63,5 @@ pub async fn run(subject: &Subject, mut each: impl FnMut(&Step)) -> Vec<Step> {
         each(&step);
         all.push(step);
     }
-    all
+    Ok(all)
 }

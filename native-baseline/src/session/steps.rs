@@ -13,11 +13,11 @@ use super::{Subject, Ticket};
 use crate::cases::Outcome;
 use crate::{Error, Http};
 
-type Run = for<'a> fn(&'a Subject) -> Boxed<Box<dyn Future<Output = Result<Outcome, Error>> + 'a>>;
+type Run = for<'a> fn(&'a Bench<'a>) -> Boxed<Box<dyn Future<Output = Result<Outcome, Error>> + 'a>>;
 
 macro_rules! steps {
     ($($name:literal => $function:ident),* $(,)?) => {
-        [$(($name, |subject| Box::pin($function(subject)))),*]
+        [$(($name, |bench| Box::pin($function(bench)))),*]
     };
 }
 
@@ -47,20 +47,37 @@ struct Visit {
     echo: Place,
 }
 
-impl Subject {
-    /// The usual server.
+/// What the steps work with.
+pub(super) struct Bench<'a> {
+    subject: &'a Subject,
+    /// The usual server, where the test has started it.
+    started: Option<Server>,
+}
+
+impl<'a> Bench<'a> {
+    /// Starts the usual server, if that is the test's to do.
+    pub(super) fn new(subject: &'a Subject) -> Result<Self, Error> {
+        let started = match subject {
+            Subject::Running { .. } => None,
+            Subject::Started(command) => Some(command.start(&[])?),
+        };
+        Ok(Self { subject, started })
+    }
+
+    /// A client of the usual server.
     fn visit(&self) -> Result<Visit, Error> {
-        match self {
-            Self::Running { address, pin, .. } => Visit::new(None, *address, *pin),
-            Self::Started(command) => command.visit(&[]),
+        match (self.subject, &self.started) {
+            (Subject::Running { address, pin, .. }, _) => Visit::new(None, *address, *pin),
+            (Subject::Started(_), Some(server)) => Visit::new(None, server.address, server.pin),
+            (Subject::Started(_), None) => unreachable!("it is started with the bench"),
         }
     }
 
     /// The command to start others with; the reason why there is none.
     fn command(&self) -> Result<&ServerCommand, Outcome> {
-        match self {
-            Self::Started(command) => Ok(command),
-            Self::Running { .. } => {
+        match self.subject {
+            Subject::Started(command) => Ok(command),
+            Subject::Running { .. } => {
                 Err(Outcome::Skipped("it needs servers of its own: give their command with --server".into()))
             }
         }
@@ -93,20 +110,20 @@ fn expect(expected: Handshake, seen: Handshake) -> Outcome {
     if seen == expected { Outcome::Passed } else { Outcome::Failed(format!("{seen:?}, not {expected:?}")) }
 }
 
-async fn a_full_handshake_brings_tickets(subject: &Subject) -> Result<Outcome, Error> {
-    let visit = subject.visit()?;
+async fn a_full_handshake_brings_tickets(bench: &Bench<'_>) -> Result<Outcome, Error> {
+    let visit = bench.visit()?;
     visit.client.tickets(visit.h3, 2).await?;
     Ok(Outcome::Passed)
 }
 
-async fn a_get_in_early_data_is_answered(subject: &Subject) -> Result<Outcome, Error> {
-    let visit = subject.visit()?;
+async fn a_get_in_early_data_is_answered(bench: &Bench<'_>) -> Result<Outcome, Error> {
+    let visit = bench.visit()?;
     let ticket = visit.client.ticket(visit.h3).await?;
     Ok(expect(Handshake::ACCEPTED, visit.get(ticket).await?))
 }
 
-async fn a_resumed_connection_brings_a_ticket(subject: &Subject) -> Result<Outcome, Error> {
-    let visit = subject.visit()?;
+async fn a_resumed_connection_brings_a_ticket(bench: &Bench<'_>) -> Result<Outcome, Error> {
+    let visit = bench.visit()?;
     let ticket = visit.client.ticket(visit.h3).await?;
     visit.client.wallet.clear();
     let again = async |connection| {
@@ -121,8 +138,8 @@ async fn a_resumed_connection_brings_a_ticket(subject: &Subject) -> Result<Outco
     Ok(expect(Handshake::ACCEPTED, visit.get(ticket).await?))
 }
 
-async fn a_post_in_early_data_is_too_early(subject: &Subject) -> Result<Outcome, Error> {
-    let visit = subject.visit()?;
+async fn a_post_in_early_data_is_too_early(bench: &Bench<'_>) -> Result<Outcome, Error> {
+    let visit = bench.visit()?;
     let ticket = visit.client.ticket(visit.h3).await?;
     let twice = async |connection| {
         let http = Http::new(connection).await?;
@@ -144,8 +161,8 @@ async fn a_post_in_early_data_is_too_early(subject: &Subject) -> Result<Outcome,
     Ok(if right { Outcome::Passed } else { Outcome::Failed(format!("{early}, then {}", late.status)) })
 }
 
-async fn a_replay_is_refused(subject: &Subject) -> Result<Outcome, Error> {
-    let visit = subject.visit()?;
+async fn a_replay_is_refused(bench: &Bench<'_>) -> Result<Outcome, Error> {
+    let visit = bench.visit()?;
     let ticket = visit.client.ticket(visit.h3).await?;
     let recorder = Recorder::new(visit.h3.address).await?;
     let through = Place { address: recorder.address, ..visit.h3 };
@@ -165,9 +182,9 @@ async fn refuses_replay(recording: &Recording, server: SocketAddr) -> Result<Out
     Ok(if again { Outcome::Failed("the server took the ticket again".into()) } else { Outcome::Passed })
 }
 
-async fn echo_takes_early_data_by_configuration(subject: &Subject) -> Result<Outcome, Error> {
-    let visit = subject.visit()?;
-    let expected = match subject {
+async fn echo_takes_early_data_by_configuration(bench: &Bench<'_>) -> Result<Outcome, Error> {
+    let visit = bench.visit()?;
+    let expected = match bench.subject {
         Subject::Running { echo_early_data: true, .. } => Handshake::ACCEPTED,
         _ => Handshake::RESUMED,
     };
@@ -175,8 +192,8 @@ async fn echo_takes_early_data_by_configuration(subject: &Subject) -> Result<Out
     Ok(expect(expected, visit.client.visit(visit.echo, Some(ticket), echo).await?.0))
 }
 
-async fn echo_in_early_data_comes_back(subject: &Subject) -> Result<Outcome, Error> {
-    let command = match subject.command() {
+async fn echo_in_early_data_comes_back(bench: &Bench<'_>) -> Result<Outcome, Error> {
+    let command = match bench.command() {
         Ok(command) => command,
         Err(reason) => return Ok(reason),
     };
@@ -185,27 +202,25 @@ async fn echo_in_early_data_comes_back(subject: &Subject) -> Result<Outcome, Err
     Ok(expect(Handshake::ACCEPTED, visit.client.visit(visit.echo, Some(ticket), echo).await?.0))
 }
 
-async fn an_expired_ticket_is_refused(subject: &Subject) -> Result<Outcome, Error> {
+async fn an_expired_ticket_is_refused(bench: &Bench<'_>) -> Result<Outcome, Error> {
     const LIFETIME: Duration = Duration::from_secs(1);
-    let command = match subject.command() {
+    let command = match bench.command() {
         Ok(command) => command,
         Err(reason) => return Ok(reason),
     };
     let visit = command.visit(&[ECHO_EARLY_DATA, "--ticket-lifetime", &LIFETIME.as_secs().to_string()])?;
-    let ticket = visit.client.ticket(visit.echo).await?;
-    // The client's clock stops, or it would not offer the ticket; the server's goes on until the ticket's time is over.
+    // The client's clock stands still, or it would not offer the ticket; the server's goes on.
     visit.client.clock.stop();
+    let ticket = visit.client.ticket(visit.echo).await?;
     let over = SystemTime::now() + LIFETIME;
     while let Ok(left) = over.duration_since(SystemTime::now()) {
         tokio::time::sleep(left + Duration::from_millis(1)).await;
     }
-    let seen = visit.client.visit(visit.echo, Some(ticket), echo).await;
-    visit.client.clock.go();
-    Ok(expect(Handshake::REFUSED, seen?.0))
+    Ok(expect(Handshake::REFUSED, visit.client.visit(visit.echo, Some(ticket), echo).await?.0))
 }
 
-async fn a_ticket_of_another_key_is_refused(subject: &Subject) -> Result<Outcome, Error> {
-    let command = match subject.command() {
+async fn a_ticket_of_another_key_is_refused(bench: &Bench<'_>) -> Result<Outcome, Error> {
+    let command = match bench.command() {
         Ok(command) => command,
         Err(reason) => return Ok(reason),
     };
@@ -222,8 +237,8 @@ async fn a_ticket_of_another_key_is_refused(subject: &Subject) -> Result<Outcome
     Ok(expect(Handshake::ACCEPTED, visit.client.visit(visit.echo, tickets.pop(), echo).await?.0))
 }
 
-async fn tickets_survive_a_restart(subject: &Subject) -> Result<Outcome, Error> {
-    let command = match subject.command() {
+async fn tickets_survive_a_restart(bench: &Bench<'_>) -> Result<Outcome, Error> {
+    let command = match bench.command() {
         Ok(command) => command,
         Err(reason) => return Ok(reason),
     };

@@ -79,10 +79,6 @@ impl Clock {
     pub(super) fn stop(&self) {
         *lock(&self.0) = Some(UnixTime::now());
     }
-
-    pub(super) fn go(&self) {
-        *lock(&self.0) = None;
-    }
 }
 
 impl TimeProvider for Clock {

@@ -24,6 +24,7 @@ use file::KeyFile;
 pub(crate) use keys::Secret;
 use keys::{Keys, NONCE_LENGTH};
 pub(crate) use session::TicketingConfig;
+pub(crate) use used::AddressTokens;
 use used::Used;
 
 /// The longest that a ticket may live (RFC 8446, section 4.6.1).

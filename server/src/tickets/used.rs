@@ -1,27 +1,36 @@
-//! Which tickets were used: the single-use record of RFC 8446, section 8.1, in bounded memory.
+//! Which tickets were used: the single-use record of RFC 8446, section 8.1, in bounded memory; and the same for address
+//! tokens (RFC 9000, section 8.1.4).
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
 
-use super::{Nonce, millis};
+use quinn_proto::{TokenLog, TokenReuseError};
+
+use super::{Nonce, millis, milliseconds};
 
 /// Tickets remembered, of some 30 bytes each. Beyond it the oldest are given up all together: see [`Used::insert`].
 pub(super) const MAX_USED: usize = 1 << 16;
 
-/// The used tickets by the time they were issued, in milliseconds since 1970.
-#[derive(Default)]
-pub(super) struct Used {
+/// The used tickets by the time they were issued, in milliseconds since 1970, and their number.
+pub(super) struct Used<N = Nonce> {
     /// Tickets issued until then count as used, whether they were or not.
     pub(super) horizon: u64,
-    pub(super) tickets: BTreeSet<(u64, Nonce)>,
+    pub(super) tickets: BTreeSet<(u64, N)>,
 }
 
-impl Used {
+impl<N: Ord> Default for Used<N> {
+    fn default() -> Self {
+        Self { horizon: 0, tickets: BTreeSet::new() }
+    }
+}
+
+impl<N: Ord> Used<N> {
     /// Notes the use of a ticket. Returns false if it was used before, or if that is no longer known.
     ///
     /// Where there are too many, the horizon moves past the oldest: nobody gains a second use by flooding the record, and
     /// whoever holds an old ticket pays with a full handshake.
-    pub(super) fn insert(&mut self, issued: u64, nonce: Nonce) -> bool {
+    pub(super) fn insert(&mut self, issued: u64, nonce: N) -> bool {
         if issued <= self.horizon || !self.tickets.insert((issued, nonce)) {
             return false;
         }
@@ -39,6 +48,19 @@ impl Used {
         while self.tickets.first().is_some_and(|&(issued, _)| issued < alive) {
             self.tickets.pop_first();
         }
+    }
+}
+
+/// The used address tokens. quinn-proto's own log drops tokens that come in another order than they were issued in.
+#[derive(Default)]
+pub(crate) struct AddressTokens(Mutex<Used<u128>>);
+
+impl TokenLog for AddressTokens {
+    fn check_and_insert(&self, nonce: u128, issued: SystemTime, lifetime: Duration) -> Result<(), TokenReuseError> {
+        // One thread: quinn-proto asks for `Sync`, and nobody ever waits here.
+        let mut used = self.0.lock().expect("nothing panics with the tokens locked");
+        used.forget(milliseconds(SystemTime::now()), lifetime);
+        if used.insert(milliseconds(issued), nonce) { Ok(()) } else { Err(TokenReuseError) }
     }
 }
 
@@ -62,6 +84,16 @@ mod tests {
         for number in 0..MAX_USED + 100 {
             assert!(!used.insert(1 + number as u64, nonce(number)), "{number}");
         }
+    }
+
+    #[test]
+    fn an_address_token_is_good_once_in_whatever_order_it_comes() {
+        let (tokens, now, day) = (AddressTokens::default(), SystemTime::now(), Duration::from_secs(86_400));
+        let earlier = now - Duration::from_secs(60);
+        assert!(tokens.check_and_insert(1, now, day).is_ok());
+        assert!(tokens.check_and_insert(2, earlier, day).is_ok());
+        assert!(tokens.check_and_insert(1, now, day).is_err());
+        assert!(tokens.check_and_insert(2, earlier, day).is_err());
     }
 
     #[test]
