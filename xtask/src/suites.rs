@@ -139,10 +139,13 @@ fn npm_run(script: &str) -> Command {
 }
 
 /// Tests of emscripten-lib that need the toolchain, a browser or both; its others need Node alone.
-const LINKING: [&str; 3] = [
+const LINKING: [&str; 6] = [
     "emscripten-lib/test/link.test.js",
     "emscripten-lib/test/link-threads.test.js",
     "emscripten-lib/test/names.test.js",
+    "emscripten-lib/test/network.test.js",
+    "emscripten-lib/test/leaks.test.js",
+    "emscripten-lib/test/refusals.test.js",
 ];
 const CONFORMANCE: [&str; 2] = ["emscripten-lib/test/conformance.test.js", "emscripten-lib/test/upload.test.js"];
 
