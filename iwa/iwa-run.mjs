@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * iwa-run: runs an Emscripten program as a shell runs a program, in a throwaway Isolated Web App in a headless Chromium or
- * on Node. This file is the command line; program-runner.mjs and node-runner.mjs run the program.
+ * iwa-run: runs an Emscripten program as a shell runs a program, in a throwaway Isolated Web App in a headless Chromium
+ * or on Node. This file is the command line; program-runner.mjs and node-runner.mjs run the program.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
@@ -18,8 +18,8 @@ import { TIMED_OUT, withBrowser } from './program-runner.mjs';
 const USAGE = `Usage: iwa-run [OPTIONS] PROGRAM.js [--] [ARGUMENTS]
 
 Runs a program compiled by Emscripten, with Direct Sockets where it is linked with libdirectsockets.js: in a worker of a
-throwaway Isolated Web App in a headless Chromium, or on Node. Standard input, output and error are the program's, and so
-is the exit code.
+throwaway Isolated Web App in a headless Chromium, or on Node. Standard input, output and error are the program's, and
+so is the exit code.
 
   --chromium              in Chromium: the default where one is found
   --node                  on Node: the default where none is
@@ -89,7 +89,8 @@ function examine(program) {
     readSync(descriptor, head);
     closeSync(descriptor);
   } catch (error) {
-    return refuse(`${program}: ${/** @type {any} */ (error).code === 'ENOENT' ? 'no such program' : /** @type {Error} */ (error).message}`);
+    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
+    return refuse(`${program}: ${code === 'ENOENT' ? 'no such program' : message}`);
   }
   if (head.equals(Buffer.from('\0asm'))) {
     return refuse(`${program} is WebAssembly: give the .js file that emcc made with it (emcc -o NAME.js)`);
@@ -137,7 +138,7 @@ async function main(signal) {
   const runtime = chooseRuntime(values);
   examine(program);
   const { verbose } = values;
-  if (verbose) say(`${program} runs ${runtime === 'node' ? `on Node (${nodeWithJspi()})` : `in ${findChromium(values['chromium-path'])}`}`);
+  if (verbose) say(`${program} runs in ${runtime === 'node' ? nodeWithJspi() : findChromium(values['chromium-path'])}`);
 
   const options = { timeout, env, mounts, verbose, warn: say, signal };
   const result = runtime === 'node'

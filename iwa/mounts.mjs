@@ -5,8 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import {
-  chownSync, closeSync, fchmodSync, futimesSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, realpathSync,
-  renameSync, rmdirSync, rmSync, statSync, unlinkSync, writeSync,
+  chownSync, closeSync, fchmodSync, futimesSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync,
+  realpathSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync, writeSync,
 } from 'node:fs';
 import path from 'node:path';
 import { LaunchError } from './launch-error.mjs';
@@ -57,13 +57,17 @@ export function checkMounts(mounts) {
       if (one === other) continue;
       for (const key of /** @type {const} */ (['at', 'directory'])) {
         if (!isBelow(one[key], other[key]) || (key === 'directory' && one.readOnly && other.readOnly)) continue;
-        throw new LaunchError(`--mount: ${one[key]} is inside of ${other[key]}, or the same: mount one of them`, { exitCode: 2 });
+        const places = `${one[key]} is inside of ${other[key]}, or the same`;
+        throw new LaunchError(`--mount: ${places}: mount one of them`, { exitCode: 2 });
       }
     }
   }
 }
 
-/** Where the program starts: the place of this directory in a mount, else /. @param {Mount[]} mounts @param {string} [current] */
+/**
+ * Where the program starts: the place of this directory in a mount, else /.
+ * @param {Mount[]} mounts @param {string} [current]
+ */
 export function placeOf(mounts, current = process.cwd()) {
   const real = realpathSync(current);
   const mount = mounts.find(({ directory }) => isBelow(real, directory));
@@ -140,7 +144,9 @@ export class WriteBack {
   apply(change, data = new Uint8Array(), { first, last } = { first: true, last: true }) {
     try {
       const mount = this.#mounts[change.mount];
-      if (mount && change.type === 'link') return this.#warn(`${nameOf(mount, change)} is not written back: it is a symbolic link`);
+      if (mount && change.type === 'link') {
+        return this.#warn(`${nameOf(mount, change)} is not written back: it is a symbolic link`);
+      }
       if (!mount || mount.readOnly) throw new Error('this directory is not to be written to');
       if (change.type === 'file') return this.#write(change, data, first, last);
       const file = inside(mount.directory, change.path);

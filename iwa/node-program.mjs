@@ -1,6 +1,6 @@
 /**
- * One Emscripten program in this Node process, started by node-runner.mjs, which sends what to run. The process's standard
- * streams are the program's.
+ * One Emscripten program in this Node process, started by node-runner.mjs, which sends what to run. The process's
+ * standard streams are the program's.
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,7 +12,10 @@ import { WriteBack, placeOf, readMount } from './mounts.mjs';
 import { standardInput } from './process-stdin.mjs';
 import { ProgramRun, isModule } from './runner/program-host.js';
 
-/** @typedef {{program: string, args: string[], env: Record<string, string>, mounts: import('./mounts.mjs').Mount[], verbose: boolean}} Order */
+/**
+ * @typedef {{program: string, args: string[], env: Record<string, string>, mounts: import('./mounts.mjs').Mount[],
+ *   verbose: boolean}} Order
+ */
 
 /** @param {Order} order */
 async function main({ program, args, env, mounts, verbose }) {
@@ -94,8 +97,8 @@ async function load(program, run) {
   const scope = /** @type {any} */ (globalThis);
   const module = { exports: /** @type {any} */ ({}) };
   Object.assign(scope, {
-    module, exports: module.exports, require: createRequire(program), __filename: program, __dirname: path.dirname(program),
-    Module: run.options,
+    module, exports: module.exports, require: createRequire(program), Module: run.options,
+    __filename: program, __dirname: path.dirname(program),
   });
   run.options.postRun = [() => {
     if (scope.EXITSTATUS !== undefined && !scope.runtimeKeepaliveCounter) void run.exit(scope.EXITSTATUS);

@@ -48,8 +48,8 @@ export async function runOnNode(program, args, { timeout, env, mounts, verbose, 
   const node = nodeWithJspi() ?? (needsJspi ? undefined : process.execPath);
   if (!node) {
     throw new LaunchError(
-      `run ${program} on Node: Node ${process.versions.node} has no JSPI (WebAssembly.Suspending), which the program is ` +
-        'linked for; `npm ci` in the repository installs one that has, or set $SOCKET_IWA_NODE to Node 26 or newer',
+      `run ${program} on Node: Node ${process.versions.node} has no JSPI (WebAssembly.Suspending), which the program ` +
+        'is linked for; `npm ci` in the repository installs one that has, or set $SOCKET_IWA_NODE to Node 26 or newer',
       { exitCode: 2 },
     );
   }

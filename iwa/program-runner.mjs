@@ -125,7 +125,8 @@ async function programRunner({ page, mount, lost }, verbose) {
       directory: placeOf(mounts),
       mounts: mounts.map((one) => {
         const prefix = show(one.directory);
-        const entries = readMount(one, warn).map(({ file: _, ...entry }) => ({ ...entry, url: urlOf(prefix, entry.path) }));
+        const entries = readMount(one, warn).map(({ file: _file, ...entry }) =>
+          ({ ...entry, url: urlOf(prefix, entry.path) }));
         return { at: one.at, readOnly: one.readOnly, entries };
       }),
     };
@@ -198,7 +199,8 @@ async function programRunner({ page, mount, lost }, verbose) {
       warn(`standard input: ${error.message}`); // and so it ends
       return { value: undefined, done: true };
     });
-    if (listeners.has(id)) await call('input', id, done || !value ? null : Buffer.from(value).toString('base64')).catch(() => {});
+    if (!listeners.has(id)) return;
+    await call('input', id, done || !value ? null : Buffer.from(value).toString('base64')).catch(() => {});
   }
 }
 

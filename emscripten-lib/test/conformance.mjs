@@ -10,11 +10,12 @@ import { RUNTIMES, inChromium, openRuntime, programNames, repository, whyNoChrom
 /** @typedef {{ name: string, linux: string, here: string, where: string[], reason: string }} Difference */
 
 /**
- * The table of docs/differences.md: | `case` | on Linux | here | where | why |.
+ * The table of a document: | `case` | on Linux | here | where | why |.
+ * @param {string} [document] below the repository
  * @returns {Difference[]}
  */
-export function readDifferences() {
-  const text = readFileSync(join(repository, 'docs', 'differences.md'), 'utf8');
+export function readDifferences(document = 'docs/differences.md') {
+  const text = readFileSync(join(repository, document), 'utf8');
   return text.split('\n').filter((line) => /^\| `\w+` \|/.test(line)).map((line) => {
     const [, name, linux, here, where, reason] = line.split('|').map((cell) => cell.trim());
     const plain = (/** @type {string} */ cell) => cell.replace(/^`|`$/g, '');

@@ -151,7 +151,10 @@ export function describeError(error) {
   return error.message.startsWith(error.name) ? error.message : `${error.name}: ${error.message}`;
 }
 
-/** What V8 says of a trap or an abort, and the signal that ends a native program at such a place. @type {[RegExp, number][]} */
+/**
+ * What V8 says of a trap or an abort, and the signal that ends a native program at such a place.
+ * @type {[RegExp, number][]}
+ */
 const SIGNALS = [
   [/^Aborted/, 6], // SIGABRT
   [/divide by zero|integer overflow|remainder by zero/, 8], // SIGFPE

@@ -9,8 +9,8 @@
  *   `path` is relative to the mount, a directory's before those of what is in it; `mtime` in milliseconds
  * @typedef {{at: string, readOnly: boolean, entries: Entry[]}} MountedDirectory `at` is absolute in the program
  * @typedef {{mount: number, path: string, type: 'directory' | 'file' | 'removed' | 'link', mode?: number,
- *   mtime?: number, data?: Uint8Array}} Change `mount` counts from 0; a directory's change comes before those of what is in it, a
- *   removed directory's after
+ *   mtime?: number, data?: Uint8Array}} Change `mount` counts from 0; a directory's change comes before those of what
+ *   is in it, a removed directory's after
  * @typedef {{type: 'directory' | 'link' | 'file', mtime?: number, mode?: number, size?: number}} Known
  */
 
@@ -95,7 +95,8 @@ export class ProgramFiles {
         if (name === '.' || name === '..') continue;
         const path = below + name;
         const { mode, mtime, size } = FS.lstat(`${at}/${path}`);
-        if (FS.isFile(mode)) found.set(path, { type: 'file', mtime: Math.floor(Number(mtime)), mode: mode & 0o777, size });
+        const known = { mtime: Math.floor(Number(mtime)), mode: mode & 0o777, size };
+        if (FS.isFile(mode)) found.set(path, { type: 'file', ...known });
         if (FS.isLink(mode)) found.set(path, { type: 'link' });
         if (!FS.isDir(mode)) continue;
         found.set(path, { type: 'directory', mode: mode & 0o777 });

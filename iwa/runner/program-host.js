@@ -97,7 +97,8 @@ export class ProgramRun {
       return; // its output comes in lines
     }
     if (!FS.initialized) FS.init();
-    for (const [fd, stream] of /** @type {const} */ ([[1, 'stdout'], [2, 'stderr']])) this.#redirect(FS.streams[fd], stream);
+    this.#redirect(FS.streams[1], 'stdout');
+    this.#redirect(FS.streams[2], 'stderr');
     this.#files = new ProgramFiles(FS, mounts);
     if (directory !== '/') FS.chdir(directory);
   }
@@ -108,14 +109,13 @@ export class ProgramRun {
    * @param {any} descriptor @param {'stdout' | 'stderr'} stream
    */
   #redirect(descriptor, stream) {
-    descriptor.stream_ops = {
-      ...descriptor.stream_ops,
-      write: (/** @type {any} */ _stream, /** @type {Int8Array} */ buffer, /** @type {number} */ offset, /** @type {number} */ length) => {
-        // A copy: the memory is the program's, and shared when it has threads.
-        if (length > 0) this.#host.write(stream, new Uint8Array(buffer.slice(offset, offset + length).buffer));
-        return length;
-      },
+    /** @param {any} _stream @param {Int8Array} buffer @param {number} offset @param {number} length */
+    const write = (_stream, buffer, offset, length) => {
+      // A copy: the memory is the program's, and shared when it has threads.
+      if (length > 0) this.#host.write(stream, new Uint8Array(buffer.slice(offset, offset + length).buffer));
+      return length;
     };
+    descriptor.stream_ops = { ...descriptor.stream_ops, write };
   }
 }
 

@@ -10,12 +10,13 @@ use crate::process::{Show, step};
 use crate::repo;
 use crate::report::note;
 
-const OUTPUTS: [&str; 6] = [
+const OUTPUTS: [&str; 7] = [
     "target/dist",
     "target/iwa",
     "target/demo",
     "target/bench",
     "target/.iwa-made-from",
+    "target/ports",
     "target/wasm32-unknown-emscripten",
 ];
 

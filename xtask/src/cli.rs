@@ -105,7 +105,7 @@ Exit code 1 when a measurement failed.")]
     /// Remove what was built
     #[command(after_help = "\
 Examples:
-  cargo xtask clean          # target/dist, target/iwa, target/demo, target/wasm*
+  cargo xtask clean          # target/dist, target/iwa, target/demo, target/ports, target/wasm*
   cargo xtask clean --all    # and the toolchain's image and caches, and the native release build")]
     Clean(Clean),
 }

@@ -36,6 +36,8 @@ pub(crate) enum Need {
     NameServer,
     /// /etc/services: Linux's answers to service names, which are the oracle's.
     Services,
+    /// redis-server: what the ports that speak its protocol talk to.
+    Redis,
     /// npm, to install what package-lock.json pins.
     Npm,
     /// What package-lock.json pins: the Node with JSPI, the DevTools client, eslint, tsc.
@@ -134,6 +136,11 @@ fn missing(need: Need) -> Result<Option<Missing>> {
             "/etc/services, which the tests of names compare with",
             &["netbase"],
             "install /etc/services (Debian, Ubuntu: apt-get install netbase)",
+        ),
+        Need::Redis if find("redis-server").is_none() => absent(
+            "redis-server, which the ports talk to",
+            &["redis-server"],
+            "install Redis (Debian, Ubuntu: apt-get install redis-server)",
         ),
         Need::Npm if find("npm").is_none() || find("node").is_none() => absent(
             "npm, which installs the project's JavaScript tools",

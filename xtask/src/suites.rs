@@ -22,6 +22,8 @@ pub(crate) enum Suite {
     Js,
     /// C programs: Linux, Node and Chromium, with threads and without, print the same
     Conformance,
+    /// published software (ureq, redis, tungstenite, hiredis) and std::net, on Node and in Chromium, with real peers
+    Ports,
     /// the native server with the native client and curl
     Native,
     /// the WebAssembly server on Node with the native client and curl
@@ -61,6 +63,7 @@ impl Suite {
             Self::Conformance => {
                 &[Need::Compiler, Need::Container, Need::Packages, Need::Chromium, Need::NameServer, Need::Services]
             }
+            Self::Ports => &[Need::Compiler, Need::Container, Need::Packages, Need::Chromium, Need::Redis],
             // curl with HTTP/3 is in the container.
             Self::Native | Self::Node => &[Need::Packages, Need::Container],
             Self::Chromium | Self::Interop | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
@@ -69,7 +72,7 @@ impl Suite {
 
     pub(crate) fn artifacts(self) -> &'static [Artifact] {
         match self {
-            Self::Rust | Self::Js | Self::Conformance => &[],
+            Self::Rust | Self::Js | Self::Conformance | Self::Ports => &[],
             Self::Native => &[Artifact::Native],
             Self::Node => &[Artifact::Native, Artifact::Wasm],
             Self::Chromium | Self::Interop | Self::Tools => &Artifact::ALL,
@@ -100,6 +103,10 @@ impl Suite {
                 conformance.report = Some(report);
                 vec![node_test("linking", files(&LINKING))?, conformance]
             }
+            Self::Ports => vec![
+                check("cargo fmt --check", cargo_with("fmt --manifest-path ports/Cargo.toml -- --check")),
+                node_test("ports", tests_in("ports/test"))?,
+            ],
             Self::Native => vec![node_test("native server", files(&["xtask/tests/native.test.js"]))?],
             Self::Node => vec![node_test("server on Node", files(&["xtask/tests/node.test.js"]))?],
             Self::Chromium => vec![

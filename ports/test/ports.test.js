@@ -1,0 +1,187 @@
+/**
+ * Software as it is published, as WebAssembly on Node and in Chromium, each against a real peer on this machine: crates
+ * (ureq, redis, tungstenite), a C program from a Debian source package (hiredis), and Rust's std::net against itself on
+ * Linux. docs/ports.md says how to run each by hand.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import https from 'node:https';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { readDifferences } from '../../emscripten-lib/test/conformance.mjs';
+import { whyNoChromium } from '../../emscripten-lib/test/c-programs.mjs';
+import { buildPorts, onLinux, onNode, openChromium, startPeer, startWebSocketServer } from './programs.js';
+
+const directory = mkdtempSync(path.join(os.tmpdir(), 'socket-iwa-ports-'));
+const certificate = path.join(directory, 'certificate.pem');
+const BODY = `first line\n${'x'.repeat(300_000)}`;
+/** @type {{ port: number, close(): Promise<void> }} */
+let redis;
+/** @type {https.Server} */
+let web;
+/** @type {string[]} */
+const greetings = [];
+
+/** On a port that was free a moment ago: redis-server takes none that it chooses itself. */
+async function startRedis() {
+  const probe = net.createServer();
+  await new Promise((resolve) => probe.listen(0, '127.0.0.1', () => resolve(undefined)));
+  const { port } = /** @type {net.AddressInfo} */ (probe.address());
+  await new Promise((resolve) => probe.close(resolve));
+  const settings = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: directory, 'enable-debug-command': 'local' };
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return { port, ...await startPeer('redis-server', args, /Ready to accept connections/i) };
+}
+
+before(async () => {
+  buildPorts();
+  const key = path.join(directory, 'key.pem');
+  assert.equal((await onLinux('certificate', [certificate, key])).code, 0);
+  redis = await startRedis();
+  web = https.createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, (request, response) => {
+    greetings.push(String(request.headers['x-greeting']));
+    response.end(BODY);
+  });
+  await new Promise((resolve) => web.listen(0, '127.0.0.1', () => resolve(undefined)));
+}, { timeout: 1_200_000 });
+after(async () => {
+  web?.close();
+  await redis?.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** Each hiredis test by its name, without its number: "passed" or "failed". @param {string} stdout */
+function hiredisResults(stdout) {
+  // eslint-disable-next-line no-control-regex -- it colours them
+  const plain = stdout.replace(/\x1b\[[\d;]*m/g, '');
+  return new Map([...plain.matchAll(/^#\d+ (.*?): (PASSED|FAILED)$/gm)].map(([, name, result]) => [name, result]));
+}
+
+/** Tests of hiredis that the platform makes fail: docs/ports.md. */
+const HIREDIS_FAILS = {
+  node: ['We can set TCP_USER_TIMEOUT'],
+  chromium: ['We can enable TCP_KEEPALIVE', 'We can set TCP_USER_TIMEOUT'],
+};
+
+for (const runtime of /** @type {const} */ (['node', 'chromium'])) {
+  describe(`on ${runtime}`, { skip: runtime === 'chromium' && whyNoChromium() }, () => {
+    /** @type {{ run: import('./programs.js').Run, close(): Promise<void> }} */
+    let session;
+    before(async () => {
+      session = runtime === 'node' ? { run: onNode, async close() {} } : await openChromium();
+    });
+    after(() => session?.close());
+
+    test('ureq: an HTTPS GET through rustls and ring from a server that OpenSSL serves', async () => {
+      const { port } = /** @type {net.AddressInfo} */ (web.address());
+      greetings.length = 0;
+      const args = [`https://localhost:${port}/`, certificate];
+      const { code, stdout, stderr } = await session.run('https_get', args, { mounts: [directory] });
+      assert.deepEqual([code, stdout], [0, `200 OK ${BODY.length} bytes: first line\n`], stderr);
+      assert.deepEqual(greetings, ['hello']);
+    });
+
+    test('ureq: a certificate for another name is refused', async () => {
+      const { port } = /** @type {net.AddressInfo} */ (web.address());
+      const { code, stderr } = await session.run('https_get', [`https://127.0.0.1:${port}/`, certificate], { mounts: [directory] });
+      assert.equal(code, 1);
+      assert.match(stderr, /NotValidForName/);
+    });
+
+    test('redis: SET, GET, a value of 1 MiB, a pipeline of a thousand commands, an error', async () => {
+      const { code, stdout, stderr } = await session.run('redis_client', [`redis://127.0.0.1:${redis.port}/`]);
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(stdout.split('\n').slice(0, 4), ['GET: hello', 'GET of nothing: None',
+        'a value of 1048576 bytes: the same', 'pipeline: 1000 answers, the last Some(1000)']);
+      assert.match(stdout, /INCR of a word: .*not an integer/);
+    });
+
+    test('tungstenite: a client of a native server', async () => {
+      const server = await startWebSocketServer(['127.0.0.1:0']);
+      try {
+        const [, address] = /listening on (.*)/.exec(server.text) ?? [];
+        const { code, stdout, stderr } = await session.run('websocket_client', [`ws://${address}/`]);
+        assert.equal(code, 0, stderr);
+        assert.deepEqual(stdout.trimEnd().split('\n'), ['connected: 101 Switching Protocols', '5 bytes: the same',
+          '6 bytes: the same', '1048576 bytes: the same', '0 bytes: the same', 'pong: ping', 'after close: close', 'closed']);
+      } finally {
+        await server.close();
+      }
+    });
+
+    test('tungstenite: a server for two clients, one after the other', async () => {
+      /** @type {(address: string) => void} */
+      let tell = () => {};
+      const listening = new Promise((resolve) => (tell = resolve));
+      const served = session.run('websocket_server', ['127.0.0.1:0', '2'], {
+        onStdout: (text) => /listening on (.*)\n/.test(text) && tell(/listening on (.*)\n/.exec(text)?.[1] ?? ''),
+      });
+      const address = await Promise.race([listening, served.then(({ stderr }) => assert.fail(stderr))]);
+      assert.deepEqual(await echoes(`ws://${address}/`, ['one', 'two']), ['one', 'two']);
+      assert.equal((await onLinux('websocket_client', [`ws://${address}/`])).stdout.split('\n').at(-2), 'closed');
+      const { code, stdout, stderr } = await served;
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(stdout.trimEnd().split('\n').slice(1), ['echoed 2 messages', 'echoed 4 messages']);
+    });
+
+    test('hiredis: its example client', async () => {
+      await flushRedis();
+      const { code, stdout, stderr } = await session.run('hiredis-example', ['127.0.0.1', String(redis.port)]);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^PING: PONG\nSET: OK\nSET \(binary API\): OK\nGET foo: hello world\nINCR counter: 1\n/);
+    });
+
+    test('hiredis: its own tests', async () => {
+      const args = ['-h', '127.0.0.1', '-p', String(redis.port)];
+      await flushRedis();
+      const linux = hiredisResults((await onLinux('hiredis-test', args)).stdout);
+      await flushRedis();
+      const { stdout, stderr } = await session.run('hiredis-test', args);
+      const here = hiredisResults(stdout);
+      const failed = [...here].filter(([, result]) => result === 'FAILED').map(([name]) => name);
+      const expected = [...HIREDIS_FAILS[runtime], ...[...linux].filter(([, result]) => result === 'FAILED').map(([name]) => name)];
+      assert.deepEqual(failed.filter((name) => !expected.includes(name)), [], stderr);
+      assert.ok(HIREDIS_FAILS[runtime].every((name) => failed.includes(name)), 'docs/ports.md lists what fails');
+      assert.deepEqual([...linux.keys()].filter((name) => !here.has(name)), [], 'every test that Linux runs');
+    });
+
+    test('std::net prints what it prints on Linux, but for the lines of docs/ports.md', async () => {
+      const linux = await onLinux('std_net', []);
+      assert.equal(linux.code, 0, linux.stderr);
+      const rows = readDifferences('docs/ports.md').filter(({ where }) => where.includes(runtime));
+      const expected = linux.stdout.split('\n').map((line) => {
+        const row = rows.find(({ name }) => line.startsWith(`${name}: `));
+        if (row) assert.equal(line, `${row.name}: ${row.linux}`, 'docs/ports.md');
+        return row ? `${row.name}: ${row.here}` : line;
+      });
+      const { code, stdout, stderr } = await session.run('std_net', []);
+      assert.deepEqual([code, stdout.split('\n')], [0, expected], stderr);
+    });
+  });
+}
+
+/** Sends texts to an echo server with Node's own WebSocket. @param {string} url @param {string[]} texts @returns {Promise<string[]>} */
+function echoes(url, texts) {
+  const socket = new WebSocket(url);
+  /** @type {string[]} */
+  const received = [];
+  return new Promise((resolve, reject) => {
+    socket.onerror = () => reject(new Error(`no WebSocket at ${url}`));
+    socket.onopen = () => texts.forEach((text) => socket.send(text));
+    socket.onmessage = ({ data }) => {
+      received.push(String(data));
+      if (received.length === texts.length) socket.close();
+    };
+    socket.onclose = () => resolve(received);
+  });
+}
+
+/** hiredis' tests want empty databases. */
+function flushRedis() {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(redis.port, '127.0.0.1', () => socket.end('FLUSHALL\r\n'));
+    socket.on('error', reject).on('close', resolve).resume();
+  });
+}
