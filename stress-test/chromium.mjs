@@ -9,7 +9,7 @@ import { withBrowser } from '../iwa/program-runner.mjs';
 
 /** Seconds; whoever asks has shorter limits. */
 const PROGRAM_LIMIT = 120;
-const PROFILE_MS = 1500;
+const PROFILE_MS = 1000;
 
 const tell = (/** @type {object} */ message) => void process.stdout.write(`${JSON.stringify(message)}\n`);
 

@@ -73,7 +73,7 @@ pub fn all() -> Vec<Workload> {
             "tcp-upload-1k",
             "TCP, sent in pieces of 1 KiB",
             MegabytesPerSecond,
-            TcpUpload { chunk: 1 << 10, bytes: 64 * MIB },
+            TcpUpload { chunk: 1 << 10, bytes: 256 * MIB },
         ),
         one(
             "tcp-upload-64k",
@@ -85,7 +85,7 @@ pub fn all() -> Vec<Workload> {
             "tcp-download-1k",
             "TCP, received into 1 KiB",
             MegabytesPerSecond,
-            TcpDownload { chunk: 1 << 10, bytes: 64 * MIB },
+            TcpDownload { chunk: 1 << 10, bytes: 256 * MIB },
         ),
         one(
             "tcp-download-64k",

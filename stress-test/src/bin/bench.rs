@@ -16,7 +16,7 @@ use stress_test::bench::{Error, Plan, Result, machine, run};
 const ROUNDS: usize = 5;
 const QUICK: f64 = 0.25;
 /// A profile looks at the middle of a measurement that is this many times as long.
-const PROFILED: f64 = 3.0;
+const PROFILED: f64 = 8.0;
 
 /// Measures the sockets of one program natively, on Node and in Chromium, beside hand-written JavaScript
 ///
