@@ -162,3 +162,34 @@ fn show(endings: &[Ending], as_json: bool) -> Result<()> {
     // The last line has said it.
     if sum.failed == 0 { Ok(()) } else { Err(Error::with_code("", 1)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::process::{Command, id};
+
+    use super::*;
+
+    #[test]
+    fn what_a_step_reports_is_in_the_json_and_nothing_of_an_earlier_run() {
+        let file = env::temp_dir().join(format!("xtask-report-{}.json", id()));
+        let mut ending = Ending {
+            suite: Suite::Conformance,
+            counts: Counts::default(),
+            elapsed: Duration::ZERO,
+            reasons: Vec::new(),
+            report: None,
+        };
+        let step = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]).env("REPORT", &file);
+            Step { name: "report", command, count: None, report: Some(file.clone()) }
+        };
+        fs::write(&file, "{\"old\": 1}").unwrap();
+        run_step(step("true"), &mut ending);
+        assert_eq!(ending.to_json()["report"], Value::Null);
+        run_step(step("echo '{\"cases\": 7}' > \"$REPORT\""), &mut ending);
+        assert_eq!(ending.to_json()["report"]["cases"], 7);
+        fs::remove_file(&file).unwrap();
+    }
+}
