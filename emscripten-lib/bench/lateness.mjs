@@ -54,8 +54,10 @@ async function main() {
       const [call, ...numbers] = line.split(' ');
       const [limit, median, p95, max] = numbers.map(Number);
       if (values.json) console.log(JSON.stringify({ runtime, call, limit, median, p95, max }));
-      else console.log(runtime.padEnd(9), call.padEnd(13), String(limit).padStart(8), ...[median, p95, max].map((ms, index) =>
-        ms.toFixed(3).padStart(index === 0 ? 18 : 8)));
+      else {
+        const times = [median, p95, max].map((ms, index) => ms.toFixed(3).padStart(index === 0 ? 18 : 8));
+        console.log(runtime.padEnd(9), call.padEnd(13), String(limit).padStart(8), ...times);
+      }
     }
   }
   return 0;

@@ -1,9 +1,9 @@
 // The multicast options of IPPROTO_IP and IPPROTO_IPV6: their C structures, and what each sets on a UDP socket. Linux
 // decides the errnos (net/ipv4/ip_sockglue.c, net/ipv4/igmp.c, net/ipv6/ipv6_sockglue.c, net/ipv6/mcast.c).
 import {
-  AF_INET, AF_INET6, EADDRINUSE, EADDRNOTAVAIL, EINVAL, ENOPROTOOPT, IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF, IP_MULTICAST_LOOP,
-  IP_MULTICAST_TTL, IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP,
-  MCAST_JOIN_GROUP, MCAST_LEAVE_GROUP,
+  AF_INET, AF_INET6, EADDRINUSE, EADDRNOTAVAIL, EINVAL, ENOPROTOOPT, IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF,
+  IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF,
+  IPV6_MULTICAST_LOOP, MCAST_JOIN_GROUP, MCAST_LEAVE_GROUP,
 } from './abi.js';
 import { ipFromBytes, isMulticast } from './address.js';
 import { SOCKADDR_STORAGE } from './memory.js';
@@ -52,8 +52,8 @@ const readGroupReq = (family) =>
 
 /** @param {UdpSocket} socket @param {string} option */
 function refuseInterface({ explain }, option) {
-  explain(`setsockopt ${option}: ENOPROTOOPT: Direct Sockets leave the interface of multicast to the system's routes: name ` +
-    'none (0.0.0.0, index 0)');
+  explain(`setsockopt ${option}: ENOPROTOOPT: Direct Sockets leave the interface of multicast to the system's routes: ` +
+    'name none (0.0.0.0, index 0)');
   return ENOPROTOOPT;
 }
 

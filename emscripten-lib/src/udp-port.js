@@ -79,7 +79,10 @@ export class UdpPort {
     this.next = 0;
     /** Accepted while no stripe was open. @type {UDPMessage[]} */
     this.waiting = [];
-    /** Why a destination is not allowed, and until when, by its address. @type {Map<string, { errno: number, until: number }>} */
+    /**
+     * Why a destination is not allowed, and until when, by its address.
+     * @type {Map<string, { errno: number, until: number }>}
+     */
     this.refused = new Map();
     /** @type {(() => void)[]} */
     this.drainWaiters = [];

@@ -49,7 +49,8 @@ test('a user who denies local network access: EACCES, and what the user has to a
 });
 
 test('an app without the policies of the local network: EACCES, and which policies', { skip }, async () => {
-  const { stdout, said } = await runIn({ directory: appWithout('local-network-access', 'local-network', 'loopback-network') });
+  const directory = appWithout('local-network-access', 'local-network', 'loopback-network');
+  const { stdout, said } = await runIn({ directory });
   assert.match(stdout, /^udp bind EACCES$/m);
   assert.match(stdout, /^tcp connect EACCES$/m);
   assert.match(said.join('\n'), /^directsockets: bind .*EACCES.*"loopback-network".* in permissions_policy/m);
@@ -68,7 +69,8 @@ test('an ordinary page: EOPNOTSUPP, and where Direct Sockets are', { skip }, asy
   cpSync(dirname(program), page, { recursive: true });
   writeFileSync(join(page, 'index.html'), `<!doctype html><script>
     const lines = [];
-    var Module = { print: (text) => lines.push(text), printErr: (text) => lines.push(text), onExit: () => (window.over = lines) };
+    const print = (text) => lines.push(text);
+    var Module = { print, printErr: print, onExit: () => (window.over = lines) };
   </script><script src="refused.js"></script>`);
   server.mount('/page/', page);
   const chromium = await startChromium({ executable: findChromium(undefined) });
