@@ -1,9 +1,12 @@
 //! Behaviour of a running server, case by case: right answers to wrong requests, and service to everybody else while
 //! one client misbehaves. The same cases run against every runtime.
 
+mod frames;
 mod http;
 mod path;
+mod raw;
 mod transport;
+mod webtransport;
 
 use std::net::SocketAddr;
 use std::pin::Pin as Boxed;
@@ -56,7 +59,7 @@ macro_rules! cases {
 }
 
 /// All cases, in the order they run.
-pub const ALL: [Case; 28] = cases![
+pub const ALL: &[Case] = &cases![
     http::the_index_is_served,
     http::an_unknown_path_is_404,
     http::a_wrong_method_is_405_and_names_the_right_ones,
@@ -85,6 +88,27 @@ pub const ALL: [Case; 28] = cases![
     path::a_key_update_by_the_client_is_followed,
     path::datagrams_come_back,
     path::an_address_that_proves_nothing_gets_three_times_what_it_sent,
+    frames::what_is_unknown_is_passed_over,
+    frames::a_broken_rule_closes_the_connection_with_its_code,
+    frames::a_header_section_over_the_limit_is_431,
+    frames::a_frame_that_declares_a_gibibyte_is_refused_at_once,
+    frames::a_request_that_ends_too_early_is_told_so,
+    frames::a_protocol_that_is_not_known_is_501,
+    webtransport::streams_and_datagrams_come_back,
+    webtransport::two_sessions_and_requests_share_a_connection,
+    webtransport::what_one_says_in_the_room_the_others_hear,
+    webtransport::a_path_without_sessions_is_404,
+    webtransport::sessions_over_the_limit_are_rejected,
+    webtransport::a_session_that_the_client_closes_takes_its_streams_with_it,
+    webtransport::a_session_ends_with_its_stream,
+    webtransport::what_comes_before_its_session_waits_for_it,
+    webtransport::streams_that_wait_for_a_session_are_bounded,
+    webtransport::streams_for_no_session_are_refused,
+    webtransport::a_number_that_is_no_session_s_closes_the_connection,
+    webtransport::a_malformed_capsule_ends_the_session,
+    webtransport::unknown_capsules_are_passed_over,
+    webtransport::datagrams_for_nobody_are_dropped,
+    webtransport::a_stream_reset_with_a_code_is_reset_with_it,
 ];
 
 impl Case {

@@ -22,8 +22,8 @@ mod qlog;
 mod quic_config;
 mod stats;
 mod tickets;
-mod transport;
 
+pub use app::{Handler, Routes, webtransport};
 pub use certificate::{Certificate, CertificateError};
 pub use config::{Config, CongestionControl, Retry};
 pub use connection::{Connection, ReadError, RecvStream, SendDatagramError, SendStream, WriteError};

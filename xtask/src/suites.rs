@@ -28,7 +28,7 @@ pub(crate) enum Suite {
     Native,
     /// the WebAssembly server on Node with the native client and curl
     Node,
-    /// the app, and the WebAssembly server in Chromium with the native client and curl
+    /// the app, the WebAssembly server in Chromium with the native client and curl, a page's WebTransport to each runtime
     Chromium,
     /// other people's clients: session tickets and early data with quinn, on every runtime
     Interop,
@@ -112,6 +112,7 @@ impl Suite {
             Self::Chromium => vec![
                 node_test("app and launcher", tests_in("iwa/test"))?,
                 node_test("server in Chromium", files(&["xtask/tests/chromium.test.js"]))?,
+                node_test("WebTransport from a page", files(&["xtask/tests/webtransport.test.js"]))?,
             ],
             Self::Interop => vec![node_test("session tickets", files(&["xtask/tests/session-ticket.test.js"]))?],
             Self::Tools => vec![node_test("tools", files(&["xtask/tests/tools.test.js"]))?],

@@ -11,7 +11,6 @@
 //! Early data may be a replay, so a request in it that is not safe (RFC 9110, section 9.2.1) is answered with 425 Too
 //! Early, and the client sends it again when the handshake is complete (RFC 8470, section 5.2).
 
-use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 
@@ -23,14 +22,12 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
 use super::Context;
 use super::bytes_stream::{self, BytesStream};
+use super::h3::{H3Connection, H3Stream, MAX_FIELD_SECTION_SIZE, Protocol, Protocols, Streams};
+use super::webtransport::{self, MAX_SESSIONS, Sessions};
 use crate::Connection;
 use crate::stats::add;
-use crate::transport::{H3Connection, H3Stream};
 
 type RequestStream = h3::server::RequestStream<H3Stream<Bytes>, Bytes>;
-
-/// The largest header section, in bytes as RFC 9114, section 4.2.2 counts them.
-const MAX_FIELD_SECTION_SIZE: u64 = 16 << 10;
 
 const INDEX: &str = concat!(
     "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Socket.IWA</title>\n",
@@ -38,14 +35,37 @@ const INDEX: &str = concat!(
     "<code>POST /echo</code> sends back what it gets.</p>\n</html>\n"
 );
 
+/// A connection as its requests see it.
+struct Client {
+    context: Rc<Context>,
+    sessions: Rc<Sessions>,
+    protocols: Protocols,
+}
+
 pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
+    let sessions = Sessions::new(connection.clone());
+    let streams = Streams::new(connection.clone(), sessions.clone());
+    let client = Rc::new(Client { context: context.clone(), sessions, protocols: streams.protocols() });
     let mut builder = h3::server::builder();
-    builder.max_field_section_size(MAX_FIELD_SECTION_SIZE);
-    let closing = Rc::new(Cell::new(false));
-    let mut http = match builder.build(H3Connection::new(connection.clone(), closing.clone())).await {
+    builder
+        .max_field_section_size(MAX_FIELD_SECTION_SIZE)
+        .enable_extended_connect(true)
+        .enable_datagram(true)
+        .enable_webtransport(true)
+        .max_webtransport_sessions(MAX_SESSIONS as u64);
+    let closing = streams.closing();
+    let mut http = match builder.build(H3Connection(streams)).await {
         Ok(http) => http,
         Err(error) => return tracing::debug!("http: {error}"),
     };
+    let datagrams = client.sessions.clone();
+    let quic = connection.clone();
+    context.spawn(async move {
+        // Ends with the connection.
+        while let Ok(datagram) = quic.datagram().await {
+            datagrams.deliver_datagram(datagram);
+        }
+    });
     let mut draining = pin!(connection.draining().fuse());
     loop {
         let next = match select(pin!(http.accept()), draining.as_mut()).await {
@@ -65,7 +85,7 @@ pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
             Ok(Some(resolver)) => {
                 // Of this moment: had the handshake been complete a turn earlier, it would be nobody's replay.
                 let early = !connection.is_established();
-                let task = request(context.clone(), resolver, early);
+                let task = request(client.clone(), resolver, early);
                 context.spawn(task);
             }
             Ok(None) => return,
@@ -76,21 +96,60 @@ pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
 }
 
 /// Answers a request that came as early data or not.
-async fn request(context: Rc<Context>, resolver: RequestResolver<H3Connection, Bytes>, early: bool) {
+async fn request(client: Rc<Client>, resolver: RequestResolver<H3Connection, Bytes>, early: bool) {
+    let id = resolver.frame_stream.id().into_inner();
+    let protocol = client.protocols.borrow_mut().remove(&id);
     // A stream that ends before its header section does, or breaks a rule, is answered by h3 itself.
-    match resolver.resolve_request().await {
-        Ok((request, mut stream)) => {
-            add(&context.stats.requests_total, 1);
-            let answer = match early && !request.method().is_safe() {
-                true => too_early(&request, &mut stream).await,
-                false => respond(&context, &request, &mut stream).await,
-            };
-            if let Err(error) = answer {
-                tracing::debug!(method = %request.method(), path = request.uri().path(), "request: {error}");
+    let (request, mut stream) = match resolver.resolve_request().await {
+        Ok(resolved) => resolved,
+        Err(error) => {
+            client.sessions.request_resolved(id);
+            return tracing::debug!("request: {error}");
+        }
+    };
+    add(&client.context.stats.requests_total, 1);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let ended = if early && !method.is_safe() {
+        client.sessions.request_resolved(id);
+        too_early(&request, &mut stream).await
+    } else if method == Method::CONNECT {
+        connect(&client, protocol, request, stream).await
+    } else {
+        client.sessions.request_resolved(id);
+        let answered = respond(&client.context, &request, &mut stream).await;
+        if answered.is_err() {
+            // A part must not be taken for the whole. Has no effect on a stream that has ended otherwise.
+            stream.stop_stream(Code::H3_REQUEST_CANCELLED);
+        }
+        answered
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%method, path, "request: {error}");
+    }
+}
+
+/// An extended CONNECT (RFC 9220), or an ordinary one, which asks for a proxy.
+async fn connect(
+    client: &Client,
+    protocol: Option<Protocol>,
+    request: Request<()>,
+    mut stream: RequestStream,
+) -> Result<(), StreamError> {
+    let path = request.uri().path();
+    match protocol {
+        Some(Protocol::WebTransport) => {
+            if let Some(handler) = client.context.routes.for_webtransport(path) {
+                return webtransport::serve(&client.context, &client.sessions, handler, request, stream).await;
             }
         }
-        Err(error) => tracing::debug!("request: {error}"),
+        Some(Protocol::WebSocket | Protocol::Other) | None => {
+            client.sessions.request_resolved(stream.id().into_inner());
+            let body = "This is no proxy, and knows no such protocol.\n";
+            return text(&mut stream, StatusCode::NOT_IMPLEMENTED, body, request.method()).await;
+        }
     }
+    client.sessions.request_resolved(stream.id().into_inner());
+    text(&mut stream, StatusCode::NOT_FOUND, "Nothing is here.\n", request.method()).await
 }
 
 async fn too_early(request: &Request<()>, stream: &mut RequestStream) -> Result<(), StreamError> {

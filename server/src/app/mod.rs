@@ -3,6 +3,8 @@
 use std::rc::Rc;
 
 use futures_executor::LocalSpawner;
+use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::task::LocalSpawnExt;
 use quinn_proto::VarInt;
 
@@ -10,7 +12,14 @@ use crate::{Connection, Stats};
 
 mod bytes_stream;
 mod echo;
+mod examples;
+mod h3;
+mod handler;
 mod http;
+mod room;
+pub mod webtransport;
+
+pub use handler::{Handler, Routes};
 
 /// HTTP/3 (RFC 9114).
 pub(crate) const H3: &[u8] = b"h3";
@@ -26,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) spawner: LocalSpawner,
     /// The largest request body, in bytes.
     pub(crate) max_body: u64,
+    /// What is served at which path.
+    pub(crate) routes: Routes,
 }
 
 impl Context {
@@ -46,4 +57,32 @@ pub(crate) fn start(context: &Rc<Context>, connection: Connection) {
         // rustls refuses a handshake without a common protocol (RFC 9001, section 8.1).
         _ => connection.close(VarInt::from_u32(0), b"no application protocol"),
     }
+}
+
+/// The handlers of [`Config::routes`](crate::Config) when nothing else is asked for.
+pub(crate) fn example_routes() -> Routes {
+    examples::routes()
+}
+
+/// Runs `serve` on each of what `accept` brings, all at once, until that brings no more and all are served.
+async fn concurrently<T, A, S>(accept: impl Fn() -> A, serve: impl Fn(T) -> S)
+where
+    A: Future<Output = Option<T>>,
+    S: Future<Output = ()>,
+{
+    let mut running = FuturesUnordered::new();
+    loop {
+        let accepting = std::pin::pin!(accept());
+        // An empty set ends at once, and would for ever.
+        let accepted = match select(accepting, running.next()).await {
+            Either::Left((accepted, _)) => accepted,
+            Either::Right((Some(()), _)) => continue,
+            Either::Right((None, accepting)) => accepting.await,
+        };
+        match accepted {
+            Some(it) => running.push(serve(it)),
+            None => break,
+        }
+    }
+    while running.next().await.is_some() {}
 }

@@ -60,7 +60,7 @@ impl Wakers {
 
 /// Adds a waker once. A task polls for new streams each time it wakes, whatever for: for the direction in which the
 /// client opens none, the list would grow with every request of a connection.
-fn register(list: &mut Vec<Waker>, waker: &Waker) {
+pub(crate) fn register(list: &mut Vec<Waker>, waker: &Waker) {
     if !list.iter().any(|known| known.will_wake(waker)) {
         list.push(waker.clone());
     }

@@ -57,6 +57,24 @@ impl fmt::Display for WriteError {
 impl std::error::Error for ReadError {}
 impl std::error::Error for WriteError {}
 
+/// Ends streams whose handles somebody else has.
+impl Connection {
+    /// Resets the sending half of a stream, if it is open still.
+    pub(crate) fn reset_stream(&self, id: StreamId, code: VarInt) {
+        self.state.borrow_mut().unanswered.remove(&id);
+        if self.with_proto(|proto| proto.send_stream(id).reset(code)).is_ok() {
+            self.mark_dirty();
+        }
+    }
+
+    /// Stops the receiving half of a stream, if it is open still.
+    pub(crate) fn stop_stream(&self, id: StreamId, code: VarInt) {
+        if self.with_proto(|proto| proto.recv_stream(id).stop(code)).is_ok() {
+            self.mark_dirty();
+        }
+    }
+}
+
 /// The sending half of a stream. Dropped before [`finish`](Self::finish), it is reset with code 0.
 #[derive(Debug)]
 pub struct SendStream {
@@ -160,6 +178,12 @@ pub struct RecvStream {
 impl RecvStream {
     pub(super) fn new(connection: Connection, id: StreamId) -> Self {
         Self { connection, id, closed: false }
+    }
+
+    /// The connection it is on.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Its number (RFC 9000, section 2.1).

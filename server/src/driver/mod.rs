@@ -96,6 +96,7 @@ impl Server {
             stats: Rc::new(Stats::default()),
             spawner: pool.spawner(),
             max_body: config.max_body,
+            routes: app::example_routes(),
         });
         let clients = Clients {
             endpoint,

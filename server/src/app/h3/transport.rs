@@ -1,7 +1,7 @@
-//! h3's `quic` traits on [`Connection`]: the adapter that lets the `h3` crate run on this server's loop.
+//! h3's `quic` traits on [`Connection`]: the adapter that lets the `h3` crate run on this server's loop. What a stream
+//! is for was found out before ([`Streams`]).
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -10,20 +10,12 @@ use h3::error::Code;
 use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf};
 use quinn_proto::{ConnectionError, VarInt};
 
+use super::Streams;
+use super::frames::{Frames, Refused};
 use crate::{Connection, ReadError, RecvStream, SendStream, WriteError};
 
 /// A connection as h3 sees it.
-pub(crate) struct H3Connection {
-    connection: Connection,
-    closing: Rc<Cell<bool>>,
-}
-
-impl H3Connection {
-    /// While `closing` is true, requests are rejected.
-    pub(crate) fn new(connection: Connection, closing: Rc<Cell<bool>>) -> Self {
-        Self { connection, closing }
-    }
-}
+pub(crate) struct H3Connection(pub(crate) Streams);
 
 /// Opens streams of a connection.
 #[derive(Clone)]
@@ -41,56 +33,70 @@ pub(crate) struct H3Send<B: Buf> {
     writing: Option<WriteBuf<B>>,
 }
 
-/// The receiving half of a stream.
-pub(crate) struct H3Recv(RecvStream);
+/// The receiving half of a stream, its frames bounded.
+pub(crate) struct H3Recv {
+    stream: RecvStream,
+    frames: Frames,
+    /// Ready for h3.
+    pieces: VecDeque<Bytes>,
+    /// Received and not yet looked at.
+    input: Bytes,
+}
 
 impl<B: Buf> quic::Connection<B> for H3Connection {
     type RecvStream = H3Recv;
     type OpenStreams = H3Opener;
 
     fn poll_accept_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<H3Recv, ConnectionErrorIncoming>> {
-        self.connection.poll_accept_uni(cx).map_ok(H3Recv).map_err(connection_error)
+        self.0.poll_control(cx).map_err(connection_error)
     }
 
     fn poll_accept_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<H3Stream<B>, ConnectionErrorIncoming>> {
-        loop {
-            let (mut send, mut recv) = ready!(self.connection.poll_accept_bi(cx)).map_err(connection_error)?;
-            if !self.closing.get() {
-                return Poll::Ready(Ok(bidirectional((send, recv))));
-            }
-            send.reset(varint(Code::H3_REQUEST_REJECTED.value()));
-            recv.stop(varint(Code::H3_REQUEST_REJECTED.value()));
-        }
+        let opened = self.0.poll_request(cx).map_err(connection_error);
+        opened.map_ok(|(send, recv)| H3Stream { send: H3Send::new(send), recv })
     }
 
     fn opener(&self) -> H3Opener {
-        H3Opener(self.connection.clone())
+        H3Opener(self.0.connection().clone())
     }
 }
 
-/// Both the connection and its opener open streams, in the same way.
+/// Both the connection and its opener open streams, in the same way. A server opens no request, and so no bidirectional
+/// stream (RFC 9114, section 6.1); those of WebTransport are opened elsewhere.
 macro_rules! open_streams {
-    ($type:ty, $connection:tt) => {
+    ($type:ty, $connection:ident) => {
         impl<B: Buf> quic::OpenStreams<B> for $type {
             type BidiStream = H3Stream<B>;
             type SendStream = H3Send<B>;
 
-            fn poll_open_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<H3Stream<B>, StreamErrorIncoming>> {
-                self.$connection.poll_open_bi(cx).map_ok(bidirectional).map_err(lost)
+            fn poll_open_bidi(&mut self, _: &mut Context<'_>) -> Poll<Result<H3Stream<B>, StreamErrorIncoming>> {
+                Poll::Ready(Err(internal("a server opens no request")))
             }
 
             fn poll_open_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<H3Send<B>, StreamErrorIncoming>> {
-                self.$connection.poll_open_uni(cx).map_ok(H3Send::new).map_err(lost)
+                self.$connection().poll_open_uni(cx).map_ok(H3Send::new).map_err(lost)
             }
 
             fn close(&mut self, code: Code, reason: &[u8]) {
-                self.$connection.close(varint(code.value()), reason);
+                self.$connection().close(varint(code.value()), reason);
             }
         }
     };
 }
 open_streams!(H3Connection, connection);
-open_streams!(H3Opener, 0);
+open_streams!(H3Opener, connection);
+
+impl H3Connection {
+    fn connection(&self) -> &Connection {
+        self.0.connection()
+    }
+}
+
+impl H3Opener {
+    fn connection(&self) -> &Connection {
+        &self.0
+    }
+}
 
 impl<B: Buf> quic::BidiStream<B> for H3Stream<B> {
     type SendStream = H3Send<B>;
@@ -160,9 +166,7 @@ impl<B: Buf> quic::SendStream<B> for H3Send<B> {
     fn send_data<T: Into<WriteBuf<B>>>(&mut self, data: T) -> Result<(), StreamErrorIncoming> {
         if self.writing.is_some() {
             // h3 polls for readiness before it sends; anything else is its error, and would lose data.
-            return Err(StreamErrorIncoming::ConnectionErrorIncoming {
-                connection_error: ConnectionErrorIncoming::InternalError("data was sent before the last was".into()),
-            });
+            return Err(internal("data was sent before the last was"));
         }
         self.writing = Some(data.into());
         Ok(())
@@ -181,31 +185,72 @@ impl<B: Buf> quic::SendStream<B> for H3Send<B> {
     }
 }
 
+/// One that h3 lets go of with nothing left to write is complete: h3 itself does so after a 431.
+impl<B: Buf> Drop for H3Send<B> {
+    fn drop(&mut self) {
+        if self.writing.is_none() {
+            // Finished before, reset, or stopped by the client.
+            let _ = self.stream.finish();
+        }
+    }
+}
+
+impl H3Recv {
+    pub(super) fn new(stream: RecvStream, frames: Frames, pieces: VecDeque<Bytes>, input: Bytes) -> Self {
+        Self { stream, frames, pieces, input }
+    }
+
+    fn refuse(&mut self, refused: Refused) -> StreamErrorIncoming {
+        match refused {
+            Refused::TooLarge => {
+                self.stream.stop(varint(Code::H3_EXCESSIVE_LOAD.value()));
+                StreamErrorIncoming::StreamTerminated { error_code: Code::H3_EXCESSIVE_LOAD.value() }
+            }
+            Refused::Connection(code) => {
+                self.stream.connection().close(varint(code.value()), b"");
+                lost(ConnectionError::LocallyClosed)
+            }
+        }
+    }
+}
+
 impl quic::RecvStream for H3Recv {
     type Buf = Bytes;
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
-        self.0.poll_chunk(cx).map_err(read_error)
+        loop {
+            if let Some(piece) = self.pieces.pop_front() {
+                return Poll::Ready(Ok(Some(piece)));
+            }
+            match self.frames.next(&mut self.input) {
+                Ok(Some(piece)) => return Poll::Ready(Ok(Some(piece.bytes))),
+                Ok(None) => {}
+                Err(refused) => return Poll::Ready(Err(self.refuse(refused))),
+            }
+            match ready!(self.stream.poll_chunk(cx)).map_err(read_error)? {
+                Some(chunk) => self.input = chunk,
+                None => {
+                    let rest = self.frames.end();
+                    return Poll::Ready(rest.map_err(|refused| self.refuse(refused)));
+                }
+            }
+        }
     }
 
     fn stop_sending(&mut self, code: u64) {
-        self.0.stop(varint(code));
+        self.stream.stop(varint(code));
     }
 
     fn recv_id(&self) -> StreamId {
-        stream_id(self.0.id())
+        stream_id(self.stream.id())
     }
-}
-
-fn bidirectional<B: Buf>((send, recv): (SendStream, RecvStream)) -> H3Stream<B> {
-    H3Stream { send: H3Send::new(send), recv: H3Recv(recv) }
 }
 
 fn stream_id(id: quinn_proto::StreamId) -> StreamId {
     u64::from(id).try_into().expect("a QUIC stream number is below 2^62")
 }
 
-fn varint(code: u64) -> VarInt {
+pub(crate) fn varint(code: u64) -> VarInt {
     VarInt::from_u64(code).expect("an HTTP/3 error code is below 2^62")
 }
 
@@ -216,6 +261,12 @@ fn connection_error(error: ConnectionError) -> ConnectionErrorIncoming {
         }
         ConnectionError::TimedOut => ConnectionErrorIncoming::Timeout,
         error => ConnectionErrorIncoming::Undefined(Arc::new(error)),
+    }
+}
+
+fn internal(reason: &str) -> StreamErrorIncoming {
+    StreamErrorIncoming::ConnectionErrorIncoming {
+        connection_error: ConnectionErrorIncoming::InternalError(reason.into()),
     }
 }
 

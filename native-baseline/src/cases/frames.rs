@@ -1,0 +1,154 @@
+//! Cases of HTTP/3's framing: what breaks its rules, and with which code it is answered (RFC 9114, RFC 9204).
+
+use super::raw::{DATA, Raw, SETTINGS, connect, frame, headers, varints};
+use super::{Outcome, Target, expect};
+use crate::Error;
+
+const H3_FRAME_UNEXPECTED: u64 = 0x105;
+const H3_FRAME_ERROR: u64 = 0x106;
+const H3_EXCESSIVE_LOAD: u64 = 0x107;
+const H3_REQUEST_INCOMPLETE: u64 = 0x10d;
+const H3_MESSAGE_ERROR: u64 = 0x10e;
+/// Of the form that is reserved for nothing (RFC 9114, section 7.2.8).
+const RESERVED: u64 = 0x21;
+const CANCEL_PUSH: u64 = 0x3;
+const GIBIBYTE: u64 = 1 << 30;
+
+fn get(path: &str) -> Vec<u8> {
+    headers(&[(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", path)])
+}
+
+pub(super) async fn what_is_unknown_is_passed_over(target: Target) -> Result<Outcome, Error> {
+    let mut raw = Raw::new(target).await?;
+    raw.say(&frame(RESERVED, b"nothing")).await?;
+    raw.uni(&[varints(&[RESERVED]), vec![7; 100]].concat()).await?;
+    let request = [frame(RESERVED, &[7; 30_000]), get("/bytes/8"), frame(RESERVED, b"")].concat();
+    let mut exchange = raw.bi(&request).await?;
+    let status = exchange.status().await?;
+    Ok(expect(status == 200, status))
+}
+
+pub(super) async fn a_broken_rule_closes_the_connection_with_its_code(target: Target) -> Result<Outcome, Error> {
+    let stream = |kind: u64, bytes: &[u8]| [varints(&[kind]), bytes.to_vec()].concat();
+    let unidirectional: [(&str, u64, Vec<u8>); 7] = [
+        ("a second control stream", 0x103, stream(0, b"")),
+        ("a push stream", 0x103, stream(1, b"")),
+        ("an insertion into QPACK's table", 0x201, stream(2, b"\x41a\x01b")),
+        ("an end of QPACK's encoder stream", 0x104, stream(2, b"")),
+        ("an acknowledgement of no section", 0x202, stream(3, &[0x84])),
+        ("an increment of nothing", 0x202, stream(3, &[0x01])),
+        ("an end of QPACK's decoder stream", 0x104, stream(3, b"")),
+    ];
+    for (what, code, bytes) in unidirectional {
+        let raw = Raw::new(target).await?;
+        let mut send = raw.uni(&bytes).await?;
+        if what.contains("end of") {
+            send.finish().map_err(|error| Error::new(what, error))?;
+        }
+        if let Some(failed) = wrong_code(what, raw.closed().await?, code) {
+            return Ok(failed);
+        }
+    }
+    let requests: [(&str, u64, Vec<u8>); 6] = [
+        ("a body before its header section", H3_FRAME_UNEXPECTED, frame(DATA, b"body")),
+        ("settings on a request", H3_FRAME_UNEXPECTED, frame(SETTINGS, b"")),
+        ("a cancelled push on a request", H3_FRAME_UNEXPECTED, [get("/"), frame(CANCEL_PUSH, &[0])].concat()),
+        ("a WebTransport stream inside a request", H3_FRAME_ERROR, [get("/"), varints(&[0x41, 0])].concat()),
+        ("a reference to QPACK's table", 0x200, frame(1, &[2, 0, 0x80])),
+        ("a frame of HTTP/2", H3_FRAME_UNEXPECTED, frame(0x9, b"")),
+    ];
+    for (what, code, bytes) in requests {
+        let raw = Raw::new(target).await?;
+        let echo = headers(&[(":method", "POST"), (":scheme", "https"), (":authority", "l"), (":path", "/echo")]);
+        // What stands behind a header section is read by those who take a body.
+        let bytes = if bytes.starts_with(&get("/")) { [&echo, &bytes[get("/").len()..]].concat() } else { bytes };
+        let _exchange = raw.bi(&bytes).await?;
+        if let Some(failed) = wrong_code(what, raw.closed().await?, code) {
+            return Ok(failed);
+        }
+    }
+    let control: [(&str, u64, Vec<u8>); 4] = [
+        ("no settings first", 0x10a, frame(0xd, &[0])),
+        ("settings twice", H3_FRAME_UNEXPECTED, [frame(SETTINGS, b""), frame(SETTINGS, b"")].concat()),
+        ("a setting of HTTP/2", 0x109, frame(SETTINGS, &[0x2, 0])),
+        ("settings of a gibibyte", H3_EXCESSIVE_LOAD, varints(&[SETTINGS, GIBIBYTE])),
+    ];
+    for (what, code, bytes) in control {
+        let raw = Raw::with_control(target, &bytes).await?;
+        if let Some(failed) = wrong_code(what, raw.closed().await?, code) {
+            return Ok(failed);
+        }
+    }
+    let mut raw = Raw::new(target).await?;
+    raw.end_control();
+    let failed = wrong_code("an end of the control stream", raw.closed().await?, 0x104);
+    Ok(failed.unwrap_or(Outcome::Passed))
+}
+
+fn wrong_code(what: &str, seen: u64, expected: u64) -> Option<Outcome> {
+    (seen != expected).then(|| Outcome::Failed(format!("{what}: {seen:#x} and not {expected:#x}")))
+}
+
+pub(super) async fn a_header_section_over_the_limit_is_431(target: Target) -> Result<Outcome, Error> {
+    let raw = Raw::new(target).await?;
+    // The limit is 16 KiB: just over it, and so far over it that it is not even read.
+    for size in [16 << 10, 40 << 10] {
+        let long = "x".repeat(size);
+        let request = [(":method", "GET"), (":scheme", "https"), (":authority", "l"), (":path", "/"), ("long", &long)];
+        let mut exchange = raw.bi(&headers(&request)).await?;
+        let status = exchange.status().await?;
+        if status != 431 {
+            return Ok(Outcome::Failed(format!("{size} bytes: {status}")));
+        }
+    }
+    let status = raw.bi(&get("/")).await?.status().await?;
+    Ok(expect(status == 200, format!("the next request on the connection: {status}")))
+}
+
+pub(super) async fn a_frame_that_declares_a_gibibyte_is_refused_at_once(target: Target) -> Result<Outcome, Error> {
+    let raw = Raw::new(target).await?;
+    let status = raw.bi(&varints(&[1, GIBIBYTE])).await?.status().await?;
+    if status != 431 {
+        return Ok(Outcome::Failed(format!("as a header section: {status}")));
+    }
+    let post = headers(&[(":method", "POST"), (":scheme", "https"), (":authority", "l"), (":path", "/echo")]);
+    let mut trailers = raw.bi(&[post, varints(&[1, GIBIBYTE])].concat()).await?;
+    // The client is told to stop, and the answer is broken off.
+    let code = trailers.reset().await?;
+    let stopped = trailers.send.stopped().await.map_err(|error| Error::new("wait to be stopped", error))?;
+    let right = stopped.map(quinn::VarInt::into_inner) == Some(H3_EXCESSIVE_LOAD);
+    Ok(expect(right, format!("as trailers: stopped with {stopped:?}, reset with {code:#x}")))
+}
+
+pub(super) async fn a_request_that_ends_too_early_is_told_so(target: Target) -> Result<Outcome, Error> {
+    let raw = Raw::new(target).await?;
+    let mut empty = raw.bi(b"").await?;
+    empty.finish(b"").await?;
+    let code = empty.reset().await?;
+    if code != H3_REQUEST_INCOMPLETE {
+        return Ok(Outcome::Failed(format!("nothing at all: {code:#x}")));
+    }
+    let mut nameless = raw.bi(&headers(&[(":method", "GET"), (":scheme", "https"), (":path", "/")])).await?;
+    let code = nameless.reset().await?;
+    if code != H3_MESSAGE_ERROR {
+        return Ok(Outcome::Failed(format!("no authority: {code:#x}")));
+    }
+    // A frame that is cut off ends the connection (RFC 9114, section 7.1).
+    let mut cut = raw.bi(&varints(&[1, 100])).await?;
+    cut.finish(b"abc").await?;
+    let code = raw.closed().await?;
+    Ok(expect(code == H3_FRAME_ERROR, format!("a frame that is cut off: {code:#x}")))
+}
+
+pub(super) async fn a_protocol_that_is_not_known_is_501(target: Target) -> Result<Outcome, Error> {
+    let raw = Raw::new(target).await?;
+    for protocol in ["connect-udp", "connect-ip", "quake"] {
+        let status = raw.bi(&connect(protocol, "/echo")).await?.status().await?;
+        if status != 501 {
+            return Ok(Outcome::Failed(format!("{protocol}: {status}")));
+        }
+    }
+    let plain = headers(&[(":method", "CONNECT"), (":authority", "example.com:443")]);
+    let status = raw.bi(&plain).await?.status().await?;
+    Ok(expect(status == 501, format!("a proxy: {status}")))
+}

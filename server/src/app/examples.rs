@@ -1,0 +1,62 @@
+//! The handlers that the server brings with it: what a client sends comes back (`/echo`), or goes to everybody else
+//! (`/room`).
+
+use futures_util::future::join3;
+
+use super::Routes;
+use super::room::Room;
+use crate::webtransport::{RecvStream, SendStream, Session, StreamError};
+
+/// `/echo` and `/room`.
+pub(crate) fn routes() -> Routes {
+    let room = Room::default();
+    Routes::new().webtransport("/echo", echo).webtransport("/room", move |session| room.clone().join(session))
+}
+
+/// Sends back datagrams as datagrams, bidirectional streams on themselves, and unidirectional ones on new ones.
+async fn echo(session: Session) {
+    let datagrams = async {
+        while let Ok(datagram) = session.datagram().await {
+            if let Err(error) = session.send_datagram(&datagram) {
+                tracing::debug!("echo: {error}");
+            }
+        }
+    };
+    let bidirectional = super::concurrently(
+        || async { session.accept_bi().await.ok() },
+        |(send, recv)| async move { log(copy(recv, send).await) },
+    );
+    let unidirectional = super::concurrently(
+        || async { session.accept_uni().await.ok() },
+        |recv| {
+            let session = &session;
+            async move {
+                match session.open_uni().await {
+                    Ok(send) => log(copy(recv, send).await),
+                    Err(close) => tracing::debug!("echo: {close}"),
+                }
+            }
+        },
+    );
+    join3(datagrams, bidirectional, unidirectional).await;
+}
+
+async fn copy(mut recv: RecvStream, mut send: SendStream) -> Result<(), StreamError> {
+    loop {
+        match recv.chunk().await {
+            Ok(Some(chunk)) => send.write_all(&chunk).await?,
+            Ok(None) => return send.finish(),
+            Err(StreamError::Stopped(code)) => {
+                send.reset(code.unwrap_or_default());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn log(ended: Result<(), StreamError>) {
+    if let Err(error) = ended {
+        tracing::debug!("echo: {error}");
+    }
+}

@@ -1,0 +1,356 @@
+//! A client's streams as they open: read until it is clear what each is, then given to whom it is for. It knows the
+//! types of streams and frames, and nothing of what is said on them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use h3::error::Code;
+use quinn_proto::ConnectionError;
+
+use super::frames::{Frames, Kind, Refused, varint as read_varint};
+use super::protocol::{self, Protocol};
+use super::qpack::{Instructions, Role};
+use super::transport::{H3Recv, varint};
+use crate::app::webtransport::{Incoming, Sessions};
+use crate::{Connection, ReadError, RecvStream, SendStream};
+
+/// Unidirectional stream types (RFC 9114, section 6.2; RFC 9204, section 4.2; draft-ietf-webtrans-http3, section 4.2).
+const CONTROL: u64 = 0x00;
+const PUSH: u64 = 0x01;
+const QPACK_ENCODER: u64 = 0x02;
+const QPACK_DECODER: u64 = 0x03;
+const WEBTRANSPORT_UNI: u64 = 0x54;
+/// What a bidirectional stream of WebTransport begins with instead of a frame.
+const WEBTRANSPORT_BI: u64 = 0x41;
+
+/// A HEADERS frame of `:status: 431`: static name 24, literal value (RFC 9204, section 4.5.4).
+const FIELDS_TOO_LARGE: &[u8] = b"\x01\x08\x00\x00\x5f\x09\x03431";
+
+/// The protocols that extended CONNECTs named, by the number of their stream.
+pub(crate) type Protocols = Rc<RefCell<HashMap<u64, Protocol>>>;
+
+/// A connection's streams on their way to whom they are for.
+pub(crate) struct Streams {
+    connection: Connection,
+    sessions: Rc<Sessions>,
+    protocols: Protocols,
+    bidirectional: Vec<OpeningRequest>,
+    unidirectional: Vec<OpeningUni>,
+    qpack: Vec<(Instructions, RecvStream)>,
+    closing: Rc<Cell<bool>>,
+}
+
+/// What became of a stream.
+enum Opened<H, W> {
+    /// h3's.
+    Http(H),
+    /// Of the session with this number.
+    WebTransport(u64, W),
+    /// Nobody's any more.
+    Gone,
+    /// A rule was broken that ends the connection.
+    Close(Code),
+}
+
+impl Streams {
+    pub(crate) fn new(connection: Connection, sessions: Rc<Sessions>) -> Self {
+        Self {
+            connection,
+            sessions,
+            protocols: Protocols::default(),
+            bidirectional: Vec::new(),
+            unidirectional: Vec::new(),
+            qpack: Vec::new(),
+            closing: Rc::default(),
+        }
+    }
+
+    /// While it is true, requests are rejected.
+    pub(crate) fn closing(&self) -> Rc<Cell<bool>> {
+        self.closing.clone()
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Where the protocols of extended CONNECTs are kept.
+    pub(crate) fn protocols(&self) -> Protocols {
+        self.protocols.clone()
+    }
+
+    /// Polls for a request whose header section is here.
+    pub(super) fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<Result<(SendStream, H3Recv), ConnectionError>> {
+        while let Poll::Ready((send, recv)) = self.connection.poll_accept_bi(cx)? {
+            self.sessions.request_opened(send.id());
+            self.bidirectional.push(OpeningRequest::new(send, recv));
+        }
+        if self.closing.get() {
+            for OpeningRequest { mut send, mut recv, .. } in self.bidirectional.drain(..) {
+                self.sessions.request_resolved(send.id());
+                send.reset(varint(Code::H3_REQUEST_REJECTED.value()));
+                recv.stop(varint(Code::H3_REQUEST_REJECTED.value()));
+            }
+        }
+        let mut index = 0;
+        while let Some(opening) = self.bidirectional.get_mut(index) {
+            let Poll::Ready(opened) = opening.poll(cx) else {
+                index += 1;
+                continue;
+            };
+            let OpeningRequest { send, recv, protocol, pieces, input, frames, .. } = self.bidirectional.remove(index);
+            let id = send.id();
+            match opened {
+                Opened::Http(()) => {
+                    if let Some(protocol) = protocol {
+                        self.protocols.borrow_mut().insert(id.into(), protocol);
+                    }
+                    return Poll::Ready(Ok((send, H3Recv::new(recv, frames, pieces, input))));
+                }
+                Opened::WebTransport(session, ()) => {
+                    self.sessions.request_resolved(id);
+                    self.deliver(session, Incoming::Bi(send, recv, input));
+                }
+                Opened::Gone => self.sessions.request_resolved(id),
+                Opened::Close(code) => return Poll::Ready(Err(self.close(code))),
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Polls for the control stream.
+    pub(super) fn poll_control(&mut self, cx: &mut Context<'_>) -> Poll<Result<H3Recv, ConnectionError>> {
+        while let Poll::Ready(recv) = self.connection.poll_accept_uni(cx)? {
+            self.unidirectional.push(OpeningUni { recv: Some(recv), head: BytesMut::new() });
+        }
+        let mut index = 0;
+        while let Some(opening) = self.unidirectional.get_mut(index) {
+            let Poll::Ready(opened) = opening.poll(cx, &mut self.qpack) else {
+                index += 1;
+                continue;
+            };
+            self.unidirectional.remove(index);
+            match opened {
+                Opened::Http(recv) => return Poll::Ready(Ok(recv)),
+                Opened::WebTransport(session, stream) => self.deliver(session, stream),
+                Opened::Gone => {}
+                Opened::Close(code) => return Poll::Ready(Err(self.close(code))),
+            }
+        }
+        match self.poll_qpack(cx) {
+            Ok(()) => Poll::Pending,
+            Err(code) => Poll::Ready(Err(self.close(code))),
+        }
+    }
+
+    /// Reads what is said on QPACK's streams.
+    fn poll_qpack(&mut self, cx: &mut Context<'_>) -> Result<(), Code> {
+        for (instructions, recv) in &mut self.qpack {
+            while let Poll::Ready(read) = recv.poll_chunk(cx) {
+                match read {
+                    Ok(Some(chunk)) => instructions.read(&chunk)?,
+                    Ok(None) | Err(ReadError::Reset(_)) => return Err(Code::H3_CLOSED_CRITICAL_STREAM),
+                    // Whoever accepts streams hears of it too.
+                    Err(_) => return Ok(()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, session: u64, stream: Incoming) {
+        // A session has the number of a client's bidirectional stream (draft-ietf-webtrans-http3, section 4).
+        if session.is_multiple_of(4) {
+            self.sessions.deliver(session, stream);
+        } else {
+            self.close(Code::H3_ID_ERROR);
+        }
+    }
+
+    fn close(&self, code: Code) -> ConnectionError {
+        self.connection.close(varint(code.value()), b"");
+        ConnectionError::LocallyClosed
+    }
+}
+
+/// A bidirectional stream before its first frame is here.
+struct OpeningRequest {
+    send: SendStream,
+    recv: RecvStream,
+    /// Bytes before the first frame's type is known.
+    head: Option<BytesMut>,
+    frames: Frames,
+    protocol: Option<Protocol>,
+    /// For h3.
+    pieces: VecDeque<Bytes>,
+    /// Received and not yet looked at.
+    input: Bytes,
+}
+
+impl OpeningRequest {
+    fn new(send: SendStream, recv: RecvStream) -> Self {
+        Self {
+            send,
+            recv,
+            head: Some(BytesMut::new()),
+            frames: Frames::new(Kind::Request),
+            protocol: None,
+            pieces: VecDeque::new(),
+            input: Bytes::new(),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Opened<(), ()>> {
+        loop {
+            if let Some(head) = &mut self.head {
+                let mut bytes = &head[..];
+                match read_varint(&mut bytes) {
+                    Some(WEBTRANSPORT_BI) => {
+                        if let Some(session) = read_varint(&mut bytes) {
+                            head.advance(head.len() - bytes.len());
+                            self.input = head.split().freeze();
+                            return Poll::Ready(Opened::WebTransport(session, ()));
+                        }
+                    }
+                    Some(_) => {
+                        self.input = head.split().freeze();
+                        self.head = None;
+                    }
+                    None => {}
+                }
+            }
+            if self.head.is_none() {
+                match self.frames.next(&mut self.input) {
+                    Ok(Some(piece)) => {
+                        let piece = match piece.headers {
+                            Some(header) => {
+                                let (protocol, bytes) = protocol::read(piece.bytes, header);
+                                self.protocol = protocol;
+                                bytes
+                            }
+                            None => piece.bytes,
+                        };
+                        self.pieces.push_back(piece);
+                        return Poll::Ready(Opened::Http(()));
+                    }
+                    Ok(None) => {}
+                    Err(Refused::TooLarge) => return Poll::Ready(self.refuse()),
+                    Err(Refused::Connection(code)) => return Poll::Ready(Opened::Close(code)),
+                }
+            }
+            match std::task::ready!(self.recv.poll_chunk(cx)) {
+                Ok(Some(chunk)) => match &mut self.head {
+                    Some(head) => head.extend_from_slice(&chunk),
+                    None => self.input = chunk,
+                },
+                Ok(None) => {
+                    // h3 knows what an unfinished header section is answered with.
+                    let rest = match self.head.take() {
+                        Some(head) => Ok(Some(head.freeze()).filter(|head| !head.is_empty())),
+                        None => self.frames.end(),
+                    };
+                    return Poll::Ready(match rest {
+                        Ok(rest) => {
+                            self.pieces.extend(rest);
+                            Opened::Http(())
+                        }
+                        Err(Refused::Connection(code)) => Opened::Close(code),
+                        Err(Refused::TooLarge) => Opened::Gone,
+                    });
+                }
+                Err(_) => {
+                    self.send.reset(varint(Code::H3_REQUEST_CANCELLED.value()));
+                    return Poll::Ready(Opened::Gone);
+                }
+            }
+        }
+    }
+
+    /// Answers a header section that is larger than any this server takes, without reading it.
+    fn refuse(&mut self) -> Opened<(), ()> {
+        self.recv.stop(varint(Code::H3_NO_ERROR.value()));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        // The first bytes of a stream always have room, unless the client gives none: then it is not to be helped.
+        if let Poll::Ready(Ok(length)) = self.send.poll_write(&mut cx, FIELDS_TOO_LARGE)
+            && length == FIELDS_TOO_LARGE.len()
+        {
+            // The client stopped it: it knows already.
+            let _ = self.send.finish();
+        } else {
+            self.send.reset(varint(Code::H3_EXCESSIVE_LOAD.value()));
+        }
+        Opened::Gone
+    }
+}
+
+/// A unidirectional stream before its type is known.
+struct OpeningUni {
+    /// Taken when it is known.
+    recv: Option<RecvStream>,
+    head: BytesMut,
+}
+
+impl OpeningUni {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        qpack: &mut Vec<(Instructions, RecvStream)>,
+    ) -> Poll<Opened<H3Recv, Incoming>> {
+        loop {
+            let mut bytes = &self.head[..];
+            let kind = read_varint(&mut bytes);
+            let session = kind.filter(|&kind| kind == WEBTRANSPORT_UNI).and_then(|_| read_varint(&mut bytes));
+            let header = self.head.len() - bytes.len();
+            if let Some(kind) = kind
+                && (kind != WEBTRANSPORT_UNI || session.is_some())
+            {
+                let recv = self.recv.take().expect("the type of a stream is found once");
+                return Poll::Ready(self.open(kind, session, header, recv, qpack));
+            }
+            match std::task::ready!(self.recv.as_mut().expect("the type is not known yet").poll_chunk(cx)) {
+                Ok(Some(chunk)) => self.head.extend_from_slice(&chunk),
+                // A stream may end before its type (RFC 9114, section 6.2).
+                Ok(None) | Err(_) => return Poll::Ready(Opened::Gone),
+            }
+        }
+    }
+
+    fn open(
+        &mut self,
+        kind: u64,
+        session: Option<u64>,
+        header: usize,
+        mut recv: RecvStream,
+        qpack: &mut Vec<(Instructions, RecvStream)>,
+    ) -> Opened<H3Recv, Incoming> {
+        let head = self.head.split_to(header).freeze();
+        let input = self.head.split().freeze();
+        let role = match (kind, session) {
+            (_, Some(session)) => return Opened::WebTransport(session, Incoming::Uni(recv, input)),
+            (CONTROL, _) => return Opened::Http(H3Recv::new(recv, Frames::new(Kind::Control), [head].into(), input)),
+            // Only a server pushes (RFC 9114, section 6.2.2).
+            (PUSH, _) => return Opened::Close(Code::H3_STREAM_CREATION_ERROR),
+            (QPACK_ENCODER, _) => Role::Encoder,
+            (QPACK_DECODER, _) => Role::Decoder,
+            _ => {
+                recv.stop(varint(Code::H3_STREAM_CREATION_ERROR.value()));
+                return Opened::Gone;
+            }
+        };
+        // One of each (RFC 9204, section 4.2).
+        if qpack.iter().any(|(instructions, _)| instructions.role == role) {
+            return Opened::Close(Code::H3_STREAM_CREATION_ERROR);
+        }
+        let mut instructions = Instructions::new(role);
+        match instructions.read(&input) {
+            Ok(()) => {
+                qpack.push((instructions, recv));
+                Opened::Gone
+            }
+            Err(code) => Opened::Close(code),
+        }
+    }
+}

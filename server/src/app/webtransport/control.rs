@@ -1,0 +1,135 @@
+//! The life of a session, on the stream of its CONNECT request: the answer, capsules, and the end from either side.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use bytes::{Buf, Bytes};
+use futures_util::future::FutureExt;
+use h3::error::{Code, StreamError};
+use http::{HeaderName, HeaderValue, Request, Response};
+
+use super::SESSION_GONE;
+use super::capsule::{self, Capsule, Capsules};
+use super::session::{Close, Session};
+use super::sessions::Sessions;
+use crate::app::h3::H3Stream;
+use crate::app::{Context, Handler};
+
+type RequestStream = h3::server::RequestStream<H3Stream<Bytes>, Bytes>;
+
+/// Chromium asks for the draft it understands to be named (seen with 156).
+const DRAFT: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("sec-webtransport-http3-draft"), HeaderValue::from_static("draft02"));
+
+/// Serves a session from the CONNECT request that asks for it to its end.
+pub(crate) async fn serve(
+    context: &Rc<Context>,
+    sessions: &Rc<Sessions>,
+    handler: &Rc<dyn Handler<Session>>,
+    request: Request<()>,
+    mut stream: RequestStream,
+) -> Result<(), StreamError> {
+    let id = stream.id().into_inner();
+    let Some(session) = sessions.open(id, request) else {
+        sessions.request_resolved(id);
+        stream.stop_sending(Code::H3_REQUEST_REJECTED);
+        stream.stop_stream(Code::H3_REQUEST_REJECTED);
+        return Ok(());
+    };
+    let mut response = Response::new(());
+    response.headers_mut().extend([DRAFT]);
+    let opened = stream.send_response(response).await;
+    if opened.is_ok() {
+        let running = handler.serve(session.clone());
+        let handled = session.clone();
+        context.spawn(async move {
+            running.await;
+            handled.close(0, "");
+        });
+    }
+    let ended = match opened {
+        Ok(()) => run(&session, &mut stream).await,
+        Err(error) => Err(error),
+    };
+    // Has no effect where it has ended already, as it should have.
+    session.core().end(Close { reason: "the CONNECT stream was lost".into(), ..Close::default() });
+    sessions.closed(id);
+    ended
+}
+
+/// What comes first.
+enum Next {
+    Data(Bytes),
+    /// The client's end of the stream.
+    End,
+    /// The handler wants the session closed.
+    Asked(Close),
+}
+
+async fn run(session: &Session, stream: &mut RequestStream) -> Result<(), StreamError> {
+    let mut capsules = Capsules::default();
+    let core = session.core();
+    let mut draining = pin!(core.connection.draining().fuse());
+    loop {
+        let next = poll_fn(|cx| {
+            if draining.poll_unpin(cx).is_ready() {
+                session.close(0, "the server stops");
+            }
+            if let Poll::Ready(close) = core.poll_asked(cx) {
+                return Poll::Ready(Ok(Next::Asked(close)));
+            }
+            stream.poll_recv_data(cx).map_ok(|data| match data {
+                Some(mut data) => Next::Data(data.copy_to_bytes(data.remaining())),
+                None => Next::End,
+            })
+        })
+        .await?;
+        match next {
+            Next::Asked(close) => {
+                stream.stop_sending(Code::from(u64::from(SESSION_GONE)));
+                stream.send_data(capsule::close(close.code, &close.reason)).await?;
+                return stream.finish().await;
+            }
+            Next::Data(data) => {
+                capsules.push(data);
+                if !read(session, &mut capsules) {
+                    malformed(stream);
+                    return Ok(());
+                }
+            }
+            Next::End => {
+                if !capsules.is_complete() {
+                    malformed(stream);
+                    return Ok(());
+                }
+                // Without a capsule that says more, code 0 and no reason (draft-ietf-webtrans-http3, section 6).
+                core.end(Close { clean: true, ..Close::default() });
+                return stream.finish().await;
+            }
+        }
+    }
+}
+
+/// Whether the capsules that are here are well-formed. Nothing may follow a close.
+fn read(session: &Session, capsules: &mut Capsules) -> bool {
+    let core = session.core();
+    loop {
+        if core.closed().is_some() {
+            return capsules.is_complete();
+        }
+        match capsules.next() {
+            Ok(Some(Capsule::Datagram(datagram))) => core.deliver_datagram(datagram),
+            Ok(Some(Capsule::Close { code, reason })) => core.end(Close { code, reason, clean: true }),
+            Ok(None) => return true,
+            Err(capsule::Malformed) => return false,
+        }
+    }
+}
+
+/// RFC 9297, section 3.3, and RFC 9114, section 4.1.2.
+fn malformed(stream: &mut RequestStream) {
+    stream.stop_sending(Code::H3_MESSAGE_ERROR);
+    stream.stop_stream(Code::H3_MESSAGE_ERROR);
+}
