@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// Private key of the certificate in PEM
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+    /// Serve the files of this directory
+    #[arg(long, value_name = "DIRECTORY")]
+    root: Option<PathBuf>,
     /// Print JSON, one object a line, and nothing else to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -132,6 +135,7 @@ impl Arguments {
             max_streams: self.max_streams,
             connection_memory: self.connection_memory,
             max_body: self.max_body,
+            root: self.root.clone(),
             retry: match self.retry {
                 RetryArgument::Always => Retry::Always,
                 RetryArgument::UnderLoad => Retry::UnderLoad,

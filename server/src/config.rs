@@ -26,6 +26,8 @@ pub struct Config {
     pub connection_memory: u32,
     /// The largest request body; more is answered with 413, or cut off with H3_EXCESSIVE_LOAD.
     pub max_body: u64,
+    /// The directory whose files are served. None: there are none.
+    pub root: Option<PathBuf>,
     /// Whose address is checked before a connection gets any state.
     pub retry: Retry,
     /// What decides how much may be in flight.
@@ -89,6 +91,7 @@ impl Default for Config {
             max_streams: 256,
             connection_memory: 8 << 20,
             max_body: 64 << 20,
+            root: None,
             retry: Retry::UnderLoad,
             congestion: CongestionControl::Cubic,
             max_datagram: None,
@@ -105,8 +108,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether connections of an application protocol take early data.
+    /// Whether connections of an application protocol take early data. Of `hq-interop` every request is a GET.
     pub(crate) fn takes_early_data(&self, alpn: &[u8]) -> bool {
-        self.early_data && (alpn == app::H3 || (alpn == app::ECHO && self.echo_early_data))
+        self.early_data && (alpn == app::H3 || alpn == app::HQ || (alpn == app::ECHO && self.echo_early_data))
     }
 }

@@ -23,7 +23,7 @@ mod quic_config;
 mod stats;
 mod tickets;
 
-pub use app::{Handler, Routes, webtransport};
+pub use app::{Handler, Routes, websocket, webtransport};
 pub use certificate::{Certificate, CertificateError};
 pub use config::{Config, CongestionControl, Retry};
 pub use connection::{Connection, ReadError, RecvStream, SendDatagramError, SendStream, WriteError};

@@ -5,12 +5,18 @@ use futures_util::future::join3;
 
 use super::Routes;
 use super::room::Room;
+use crate::websocket::WebSocket;
 use crate::webtransport::{RecvStream, SendStream, Session, StreamError};
 
 /// `/echo` and `/room`.
 pub(crate) fn routes() -> Routes {
     let room = Room::default();
-    Routes::new().webtransport("/echo", echo).webtransport("/room", move |session| room.clone().join(session))
+    let same = room.clone();
+    Routes::new()
+        .webtransport("/echo", echo)
+        .webtransport("/room", move |session| room.clone().join(session))
+        .websocket("/echo", echo_messages)
+        .websocket("/room", move |socket| same.clone().join_websocket(socket))
 }
 
 /// Sends back datagrams as datagrams, bidirectional streams on themselves, and unidirectional ones on new ones.
@@ -57,6 +63,18 @@ async fn copy(mut recv: RecvStream, mut send: SendStream) -> Result<(), StreamEr
 
 fn log(ended: Result<(), StreamError>) {
     if let Err(error) = ended {
+        tracing::debug!("echo: {error}");
+    }
+}
+
+async fn echo_messages(mut socket: WebSocket) {
+    let ended = async {
+        while let Some(message) = socket.message().await? {
+            socket.send(message).await?;
+        }
+        Ok::<(), crate::websocket::WebSocketError>(())
+    };
+    if let Err(error) = ended.await {
         tracing::debug!("echo: {error}");
     }
 }

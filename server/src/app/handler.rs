@@ -6,9 +6,11 @@ use std::rc::Rc;
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
+use crate::websocket::WebSocket;
 use crate::webtransport::Session;
 
-/// Serves what clients open at a path: `T` is a [`webtransport::Session`](crate::webtransport::Session).
+/// Serves what clients open at a path: `T` is a [`webtransport::Session`](crate::webtransport::Session)
+/// or a [`websocket::WebSocket`](crate::websocket::WebSocket).
 ///
 /// Any function from one to a future is a handler:
 ///
@@ -47,11 +49,15 @@ where
 #[derive(Clone, Default)]
 pub struct Routes {
     webtransport: HashMap<String, Rc<dyn Handler<Session>>>,
+    websocket: HashMap<String, Rc<dyn Handler<WebSocket>>>,
 }
 
 impl fmt::Debug for Routes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Routes").field("webtransport", &self.webtransport.keys()).finish()
+        f.debug_struct("Routes")
+            .field("webtransport", &self.webtransport.keys())
+            .field("websocket", &self.websocket.keys())
+            .finish()
     }
 }
 
@@ -67,6 +73,17 @@ impl Routes {
     pub fn webtransport(mut self, path: &str, handler: impl Handler<Session>) -> Self {
         self.webtransport.insert(path.to_owned(), Rc::new(handler));
         self
+    }
+
+    /// Serves WebSockets at `path`.
+    #[must_use]
+    pub fn websocket(mut self, path: &str, handler: impl Handler<WebSocket>) -> Self {
+        self.websocket.insert(path.to_owned(), Rc::new(handler));
+        self
+    }
+
+    pub(super) fn for_websocket(&self, path: &str) -> Option<&Rc<dyn Handler<WebSocket>>> {
+        self.websocket.get(path)
     }
 
     pub(super) fn for_webtransport(&self, path: &str) -> Option<&Rc<dyn Handler<Session>>> {

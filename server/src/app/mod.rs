@@ -10,24 +10,29 @@ use quinn_proto::VarInt;
 
 use crate::{Connection, Stats};
 
-mod bytes_stream;
 mod echo;
 mod examples;
 mod h3;
 mod handler;
+mod hq;
 mod http;
 mod room;
+pub mod websocket;
 pub mod webtransport;
 
 pub use handler::{Handler, Routes};
+pub(crate) use http::Root;
 
 /// HTTP/3 (RFC 9114).
 pub(crate) const H3: &[u8] = b"h3";
 /// Every bidirectional stream comes back.
 pub(crate) const ECHO: &[u8] = b"echo";
 
+/// HTTP/0.9.
+pub(crate) const HQ: &[u8] = b"hq-interop";
+
 /// The protocols offered, in the order of preference.
-pub const ALPN: [&[u8]; 2] = [H3, ECHO];
+pub const ALPN: [&[u8]; 3] = [H3, ECHO, HQ];
 
 /// What applications share.
 pub(crate) struct Context {
@@ -37,9 +42,22 @@ pub(crate) struct Context {
     pub(crate) max_body: u64,
     /// What is served at which path.
     pub(crate) routes: Routes,
+    /// The files that are served.
+    pub(crate) root: Option<Root>,
 }
 
 impl Context {
+    #[cfg(test)]
+    fn for_tests() -> Self {
+        Self {
+            stats: Rc::default(),
+            spawner: futures_executor::LocalPool::new().spawner(),
+            max_body: 0,
+            routes: Routes::new(),
+            root: None,
+        }
+    }
+
     /// Runs `future` beside the others until it ends.
     fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         // The executor lives as long as the loop; without it nobody waits for the future either.
@@ -53,6 +71,7 @@ impl Context {
 pub(crate) fn start(context: &Rc<Context>, connection: Connection) {
     match connection.alpn().as_deref() {
         Some(H3) => context.spawn(http::serve(context.clone(), connection)),
+        Some(HQ) => context.spawn(hq::serve(context.clone(), connection)),
         Some(ECHO) => context.spawn(echo::serve(context.clone(), connection)),
         // rustls refuses a handshake without a common protocol (RFC 9001, section 8.1).
         _ => connection.close(VarInt::from_u32(0), b"no application protocol"),

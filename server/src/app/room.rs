@@ -1,12 +1,14 @@
-//! A room: what one member sends, all others get. A datagram goes on as a datagram, a unidirectional stream as one.
+//! A room: what one member sends, all others get, whichever way they came in. Among WebTransport sessions a datagram
+//! goes on as a datagram and a unidirectional stream as one; a WebSocket sends and gets both as messages.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures_util::future::join4;
+use futures_util::future::{Either, join4, select};
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use crate::websocket::{self, WebSocket};
 use crate::webtransport::Session;
 
 /// The longest message, in bytes: a member holds that much for each one that it has not sent on yet.
@@ -18,6 +20,7 @@ const BACKLOG: usize = 64;
 enum Message {
     Datagram(Bytes),
     Stream(Bytes),
+    Text(String),
 }
 
 /// Clones are the same room.
@@ -34,11 +37,17 @@ impl Default for Room {
     }
 }
 
+/// Somebody in the room.
+struct Member {
+    number: u64,
+    messages: broadcast::Receiver<(u64, Message)>,
+}
+
 impl Room {
-    fn enter(&self) -> (u64, broadcast::Receiver<(u64, Message)>) {
+    fn enter(&self) -> Member {
         let number = self.next.get();
         self.next.set(number + 1);
-        (number, self.messages.subscribe())
+        Member { number, messages: self.messages.subscribe() }
     }
 
     fn say(&self, number: u64, message: Message) {
@@ -46,9 +55,10 @@ impl Room {
         let _ = self.messages.send((number, message));
     }
 
-    /// Serves a member.
+    /// Serves a WebTransport session.
     pub(super) async fn join(self, session: Session) {
-        let (number, mut messages) = self.enter();
+        let mut member = self.enter();
+        let number = member.number;
         let datagrams = async {
             while let Ok(datagram) = session.datagram().await {
                 self.say(number, Message::Datagram(datagram));
@@ -68,40 +78,71 @@ impl Room {
         // Here nobody answers on a stream of the client's own.
         let refused = async { while session.accept_bi().await.is_ok() {} };
         let heard = async {
-            let closed = session.closed();
             let deliver = async {
-                while let Some(message) = next(&mut messages, number).await {
-                    if let Err(close) = deliver(&session, message).await {
-                        tracing::debug!("room: {close}");
+                while let Some(message) = member.next().await {
+                    if let Err(error) = deliver(&session, message).await {
+                        tracing::debug!("room: {error}");
                     }
                 }
             };
-            futures_util::future::select(Box::pin(closed), Box::pin(deliver)).await;
+            select(Box::pin(session.closed()), Box::pin(deliver)).await;
         };
         join4(datagrams, streams, refused, heard).await;
     }
+
+    /// Serves a WebSocket.
+    pub(super) async fn join_websocket(self, mut socket: WebSocket) {
+        let mut member = self.enter();
+        loop {
+            // Neither loses anything by being given up.
+            let next = match select(Box::pin(socket.message()), Box::pin(member.next())).await {
+                Either::Left((said, _)) => Either::Left(said),
+                Either::Right((heard, _)) => Either::Right(heard),
+            };
+            let sent = match next {
+                Either::Left(Ok(Some(websocket::Message::Text(text)))) => {
+                    self.say(member.number, Message::Text(text));
+                    continue;
+                }
+                Either::Left(Ok(Some(websocket::Message::Binary(data)))) => {
+                    self.say(member.number, Message::Stream(data));
+                    continue;
+                }
+                Either::Left(Ok(None)) | Either::Right(None) => return,
+                Either::Left(Err(error)) => Err(error),
+                Either::Right(Some(Message::Text(text))) => socket.send(websocket::Message::Text(text)).await,
+                Either::Right(Some(Message::Datagram(data) | Message::Stream(data))) => {
+                    socket.send(websocket::Message::Binary(data)).await
+                }
+            };
+            if let Err(error) = sent {
+                return tracing::debug!("room: {error}");
+            }
+        }
+    }
 }
 
-/// The next message of somebody else.
-async fn next(messages: &mut broadcast::Receiver<(u64, Message)>, number: u64) -> Option<Message> {
-    loop {
-        match messages.recv().await {
-            Ok((from, message)) if from != number => return Some(message),
-            // A member that is slow misses some.
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return None,
+impl Member {
+    /// The next message of somebody else.
+    async fn next(&mut self) -> Option<Message> {
+        loop {
+            match self.messages.recv().await {
+                Ok((from, message)) if from != self.number => return Some(message),
+                // A member that is slow misses some.
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
         }
     }
 }
 
 async fn deliver(session: &Session, message: Message) -> Result<(), Box<dyn std::error::Error>> {
-    match message {
-        Message::Datagram(datagram) => session.send_datagram(&datagram)?,
-        Message::Stream(message) => {
-            let mut send = session.open_uni().await?;
-            send.write_all(&message).await?;
-            send.finish()?;
-        }
-    }
-    Ok(())
+    let message = match message {
+        Message::Datagram(datagram) => return Ok(session.send_datagram(&datagram)?),
+        Message::Stream(message) => message,
+        Message::Text(text) => text.into(),
+    };
+    let mut send = session.open_uni().await?;
+    send.write_all(&message).await?;
+    Ok(send.finish()?)
 }

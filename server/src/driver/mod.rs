@@ -87,7 +87,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the certificate or a value of `config` can't be used.
+    /// When the certificate, a value of `config` or the root directory can't be used.
     pub fn new(socket: UdpSocket, certificate: &Certificate, config: &Config) -> Result<Self, String> {
         let configs = ServerConfigs::new(config, certificate)?;
         let endpoint = Endpoint::new(Arc::new(configs.endpoint.clone()), Some(configs.default()), true, None);
@@ -97,6 +97,7 @@ impl Server {
             spawner: pool.spawner(),
             max_body: config.max_body,
             routes: app::example_routes(),
+            root: config.root.as_deref().map(app::Root::new).transpose()?,
         });
         let clients = Clients {
             endpoint,

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 
 /// The most bytes that can be asked for: 1 GiB.
-pub(super) const MAX: u64 = 1 << 30;
+const MAX: u64 = 1 << 30;
 /// Bytes made at a time: what one download holds in memory beside the stream's own send buffer.
 const CHUNK: usize = 64 << 10;
 
 /// Little-endian 64-bit words; word k is SplitMix64's finaliser of (k + 1) · 0x9E3779B97F4A7C15, that is, SplitMix64
 /// seeded with 0 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-pub(super) struct BytesStream {
+pub(crate) struct BytesStream {
     next_word: u64,
     left: u64,
 }
@@ -19,6 +19,18 @@ impl BytesStream {
     pub(super) fn new(length: u64) -> Self {
         Self { next_word: 0, left: length }
     }
+
+    /// The stream at a path, `/bytes/N`; None at another, or if N is no length.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        length(path.strip_prefix("/bytes/")?).map(Self::new)
+    }
+}
+
+/// A length that can be asked for.
+pub(super) fn length(digits: &str) -> Option<u64> {
+    // `parse` alone would take a sign.
+    let all = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|&length| all && length <= MAX)
 }
 
 fn word(index: u64) -> u64 {
