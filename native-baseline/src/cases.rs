@@ -2,10 +2,12 @@
 //! one client misbehaves. The same cases run against every runtime.
 
 mod frames;
+mod hq;
 mod http;
 mod path;
 mod raw;
 mod transport;
+mod websocket;
 mod webtransport;
 
 use std::net::SocketAddr;
@@ -69,7 +71,13 @@ pub const ALL: &[Case] = &cases![
     http::a_body_is_echoed_with_its_content_type,
     http::a_declared_body_over_the_limit_is_413,
     http::an_undeclared_body_over_the_limit_is_cut_off,
+    http::an_upload_is_answered_with_its_hash,
+    http::health_and_metrics_are_served,
+    http::trailers_come_back,
+    http::a_body_of_another_length_than_declared_is_malformed,
     http::a_hundred_requests_at_once_are_answered,
+    hq::http_0_9_transfers_bytes,
+    hq::http_0_9_resets_what_it_does_not_have,
     transport::an_echo_stream_comes_back,
     transport::fifty_echo_streams_at_once_come_back,
     transport::a_reset_stream_is_reset_back,
@@ -109,6 +117,12 @@ pub const ALL: &[Case] = &cases![
     webtransport::unknown_capsules_are_passed_over,
     webtransport::datagrams_for_nobody_are_dropped,
     webtransport::a_stream_reset_with_a_code_is_reset_with_it,
+    websocket::messages_come_back,
+    websocket::a_message_in_pieces_comes_back_whole,
+    websocket::a_room_has_sockets_and_sessions,
+    websocket::a_broken_rule_is_told_with_its_code,
+    websocket::a_socket_without_a_place_or_of_another_version_is_refused,
+    websocket::a_socket_that_ends_without_a_close_ends_the_stream,
 ];
 
 impl Case {

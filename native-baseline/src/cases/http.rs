@@ -115,3 +115,65 @@ pub(super) async fn a_hundred_requests_at_once_are_answered(target: Target) -> R
     let ok = crate::check::concurrent_requests(&http, 100).await;
     Ok(expect(ok == 100, format!("{ok} of 100")))
 }
+
+pub(super) async fn an_upload_is_answered_with_its_hash(target: Target) -> Result<Outcome, Error> {
+    let http = target.http().await?;
+    let body = expected_bytes(target.max_body.min(300_000));
+    let digest = ring::digest::digest(&ring::digest::SHA256, &body);
+    let hash: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    for method in [Method::POST, Method::PUT] {
+        let response = http.request(method.clone(), "/upload", body.clone()).await?;
+        let answer = String::from_utf8_lossy(&response.body).into_owned();
+        let right = answer.contains(&format!("\"bytes\":{}", body.len())) && answer.contains(&hash);
+        if response.status != StatusCode::OK || !right {
+            return Ok(Outcome::Failed(format!("{method}: {} {answer}", response.status)));
+        }
+    }
+    let over = vec![7; usize::try_from(target.max_body).expect("the limit fits the memory") + 1];
+    let response = http.request(Method::POST, "/upload", over).await?;
+    Ok(expect(response.status == StatusCode::PAYLOAD_TOO_LARGE, format!("over the limit: {}", response.status)))
+}
+
+pub(super) async fn health_and_metrics_are_served(target: Target) -> Result<Outcome, Error> {
+    let http = target.http().await?;
+    let health = http.request(Method::GET, "/healthz", "").await?;
+    let metrics = http.request(Method::GET, "/metrics", "").await?;
+    let text = String::from_utf8_lossy(&metrics.body).into_owned();
+    let counted = text.lines().any(|line| line.starts_with("socket_iwa_requests_total ") && !line.ends_with(" 0"));
+    Ok(expect(health.status == StatusCode::OK && counted, format!("{} {text}", health.status)))
+}
+
+pub(super) async fn trailers_come_back(target: Target) -> Result<Outcome, Error> {
+    use super::raw::{DATA, HEADERS, Raw, frame, headers};
+    let raw = Raw::new(target).await?;
+    let post = [(":method", "POST"), (":scheme", "https"), (":authority", "l"), (":path", "/echo")];
+    let trailers = headers(&[("checksum", "0123456789")]);
+    let mut exchange = raw.bi(&[headers(&post), frame(DATA, b"body"), trailers].concat()).await?;
+    exchange.finish(b"").await?;
+    let status = exchange.status().await?;
+    let (kind, body) = exchange.frame().await?;
+    if (status, kind, &body[..]) != (200, DATA, b"body") {
+        return Ok(Outcome::Failed(format!("{status}, {kind}, {body:?}")));
+    }
+    let (kind, section) = exchange.frame().await?;
+    // Both are literals, the name and perhaps the value in Huffman's code: that something came is told by its length.
+    Ok(expect(kind == HEADERS && section.len() > 10, format!("{kind}, {section:02x?}")))
+}
+
+pub(super) async fn a_body_of_another_length_than_declared_is_malformed(target: Target) -> Result<Outcome, Error> {
+    use super::raw::{DATA, Raw, frame, headers};
+    const H3_MESSAGE_ERROR: u64 = 0x10e;
+    for (path, body) in [("/echo", "too much"), ("/upload", "too much"), ("/upload", "few")] {
+        let raw = Raw::new(target).await?;
+        let post =
+            [(":method", "POST"), (":scheme", "https"), (":authority", "l"), (":path", path), ("content-length", "5")];
+        let mut exchange = raw.bi(&[headers(&post), frame(DATA, body.as_bytes())].concat()).await?;
+        // The server may have stopped it.
+        let _ = exchange.send.finish();
+        let code = exchange.reset().await?;
+        if code != H3_MESSAGE_ERROR {
+            return Ok(Outcome::Failed(format!("{path} {body}: {code:#x}")));
+        }
+    }
+    Ok(Outcome::Passed)
+}

@@ -178,6 +178,10 @@ impl WebSocket {
             };
             match error {
                 tungstenite::Error::Io(error) if error.kind() == ErrorKind::WouldBlock => {
+                    // The answer to a ping goes out before there is more to read.
+                    if !self.pipe.output.is_empty() {
+                        continue;
+                    }
                     if !self.receive().await? {
                         self.close(CloseCode::Away.into(), "the server stops").await?;
                         return Ok(None);
