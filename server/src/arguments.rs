@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use socket_iwa::platform;
-use socket_iwa_server::{Config, CongestionControl, Retry};
+use socket_iwa_server::{Config, CongestionControl, GENERATED_VALIDITY, Retry};
 use tracing::Level;
 
 /// QUIC server: HTTP/3 (ALPN h3) and echo (ALPN echo).
@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     /// Address and UDP port to serve on; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4433")]
     pub(crate) listen: SocketAddr,
-    /// Certificate chain in PEM [default: a self-signed one, made now and valid for 13 days]
+    /// Certificate chain in PEM [default: a self-signed one, made now]. Read again on SIGHUP
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
     /// Private key of the certificate in PEM
@@ -28,6 +28,10 @@ pub(crate) struct Arguments {
     /// Serve the files of this directory
     #[arg(long, value_name = "DIRECTORY")]
     root: Option<PathBuf>,
+    /// How long a certificate that is made here is valid. Before it ends the next one is announced, and takes over
+    #[arg(long, value_name = "SECONDS", default_value_t = seconds(GENERATED_VALIDITY), conflicts_with = "cert",
+          value_parser = clap::value_parser!(u32).range(4..=1_209_600))]
+    pub(crate) cert_validity: u32,
     /// Print JSON, one object a line, and nothing else to standard output
     #[arg(long)]
     pub(crate) json: bool,

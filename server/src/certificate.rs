@@ -2,18 +2,19 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 /// How long a generated certificate is valid. `serverCertificateHashes` of WebTransport accepts a certificate without
 /// a known issuer only if it is valid for at most two weeks and its key is ECDSA P-256 (W3C WebTransport, custom
 /// certificate requirements).
-const VALIDITY: Duration = Duration::days(13);
+pub const GENERATED_VALIDITY: Duration = Duration::from_secs(13 * 24 * 60 * 60);
 /// Validity starts this long before now, for clients whose clocks are behind.
-const CLOCK_SKEW: Duration = Duration::hours(1);
+const CLOCK_SKEW: Duration = Duration::from_secs(60 * 60);
 
 /// A certificate chain and its private key.
 #[derive(Debug)]
@@ -22,6 +23,12 @@ pub struct Certificate {
     pub chain: Vec<CertificateDer<'static>>,
     /// The key of the first certificate.
     pub key: PrivateKeyDer<'static>,
+}
+
+impl Clone for Certificate {
+    fn clone(&self) -> Self {
+        Self { chain: self.chain.clone(), key: self.key.clone_key() }
+    }
 }
 
 /// Why there is no certificate.
@@ -60,13 +67,22 @@ impl Certificate {
     ///
     /// When a name is neither, or there is no randomness.
     pub fn generate(names: impl IntoIterator<Item = String>) -> Result<Self, CertificateError> {
+        Self::generate_for(names, GENERATED_VALIDITY)
+    }
+
+    /// As [`generate`](Self::generate), but valid for another time from now, and an hour back.
+    ///
+    /// # Errors
+    ///
+    /// When a name is neither, or there is no randomness.
+    pub fn generate_for(names: impl IntoIterator<Item = String>, validity: Duration) -> Result<Self, CertificateError> {
         let generate = || {
             let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
             let mut params = CertificateParams::new(names.into_iter().collect::<Vec<_>>())?;
             params.distinguished_name = DistinguishedName::new();
             params.distinguished_name.push(DnType::CommonName, "Socket.IWA server");
             params.not_before = OffsetDateTime::now_utc() - CLOCK_SKEW;
-            params.not_after = params.not_before + VALIDITY;
+            params.not_after = params.not_before + CLOCK_SKEW + validity;
             let certificate = params.self_signed(&key)?;
             Ok(Self {
                 chain: vec![certificate.der().clone()],
@@ -100,6 +116,12 @@ impl Certificate {
         digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// The key in PEM.
+    #[cfg(test)]
+    pub(crate) fn key_pem(&self) -> String {
+        pem_encode("PRIVATE KEY", self.key.secret_der())
+    }
+
     /// The chain in PEM.
     #[must_use]
     pub fn to_pem(&self) -> String {
@@ -123,7 +145,7 @@ mod tests {
         std::fs::create_dir_all(&directory).unwrap();
         let (chain, key) = (directory.join("cert.pem"), directory.join("key.pem"));
         std::fs::write(&chain, made.to_pem()).unwrap();
-        std::fs::write(&key, pem_encode("PRIVATE KEY", made.key.secret_der())).unwrap();
+        std::fs::write(&key, made.key_pem()).unwrap();
         let read = Certificate::from_pem_files(&chain, &key).unwrap();
         std::fs::remove_dir_all(&directory).unwrap();
         assert_eq!(read.chain, made.chain);

@@ -14,6 +14,7 @@
 mod admission;
 pub mod app;
 mod certificate;
+mod certificates;
 mod config;
 mod congestion;
 mod connection;
@@ -24,10 +25,11 @@ mod stats;
 mod tickets;
 
 pub use app::{Handler, Routes, websocket, webtransport};
-pub use certificate::{Certificate, CertificateError};
+pub use certificate::{Certificate, CertificateError, GENERATED_VALIDITY};
+pub use certificates::{CertificateSource, Published};
 pub use config::{Config, CongestionControl, Retry};
 pub use connection::{Connection, ReadError, RecvStream, SendDatagramError, SendStream, WriteError};
-pub use driver::Server;
+pub use driver::{Event, Server};
 pub use quic_config::LOOPBACK_MTU;
 pub use stats::Stats;
 pub use tickets::MAX_TICKET_LIFETIME;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use serde_json::{Value, json};
 use socket_iwa::{Options, Stop, UdpSocket};
-use socket_iwa_server::{Certificate, Server};
+use socket_iwa_server::{CertificateSource, Event, Server};
 
 use arguments::Arguments;
 
@@ -46,16 +46,22 @@ enum Failure {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let start = |message: String| Failure::Start(message);
-    let certificate = match (&arguments.cert, &arguments.key) {
-        (Some(chain), Some(key)) => Certificate::from_pem_files(chain, key),
-        _ => Certificate::generate(names(arguments.listen)),
-    }
-    .map_err(|error| start(error.to_string()))?;
+    let source = match (&arguments.cert, &arguments.key) {
+        (Some(chain), Some(key)) => CertificateSource::Files { chain: chain.clone(), key: key.clone() },
+        _ => CertificateSource::Generated {
+            names: names(arguments.listen),
+            validity: Duration::from_secs(arguments.cert_validity.into()),
+        },
+    };
+    let certificate = source.load().map_err(|error| start(error.to_string()))?;
     let options = Options { stripes: arguments.stripes, ..Options::default() };
     let socket = UdpSocket::bind(arguments.listen, &options).map_err(|error| start(error.to_string()))?;
-    let mut server = Server::new(socket, &certificate, &arguments.config()).map_err(start)?;
-    let mut stop =
-        Stop::new().and_then(Stop::on_signals).map_err(|error| start(format!("preparing to be stopped: {error}")))?;
+    let mut server =
+        Server::new(socket, &certificate, &arguments.config()).map_err(start)?.with_certificates_from(source);
+    let mut stop = Stop::new()
+        .and_then(Stop::on_signals)
+        .and_then(Stop::with_hangups)
+        .map_err(|error| start(format!("preparing to be stopped: {error}")))?;
     if arguments.stop_on_stdin_close {
         stop = stop.when_stdin_closes();
     }
@@ -72,9 +78,23 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     print(&ready, &format!("serving on {address}, certificate SHA-256 {}", certificate.sha256()));
     let interval = arguments.stats_interval.map(|seconds| Duration::from_secs(seconds.into()));
     server
-        .run(&stop, interval, |stats| {
-            let stats = stats.to_json();
-            print(&json!({ "stats": stats }), &stats.to_string());
+        .run(&stop, interval, |event| match event {
+            Event::Stats(stats) => {
+                let stats = stats.to_json();
+                print(&json!({ "stats": stats }), &stats.to_string());
+            }
+            Event::Certificate(published) => {
+                let certificate = json!({
+                    "cert_sha256": published.sha256,
+                    "cert_pem": published.pem,
+                    "next_sha256": published.next_sha256,
+                });
+                let next = published.next_sha256.as_deref().map_or(String::new(), |next| format!(", next {next}"));
+                print(
+                    &json!({ "certificate": certificate }),
+                    &format!("certificate SHA-256 {}{next}", published.sha256),
+                );
+            }
         })
         .map_err(|error| Failure::Run(format!("the socket failed: {error}")))?;
     print(&json!({ "stopped": true }), "stopped");

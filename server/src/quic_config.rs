@@ -13,6 +13,7 @@ use ring::{hkdf, hmac};
 use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::{CipherSuite, version::TLS13};
 
+use crate::certificates::Resolver;
 use crate::congestion::Congestion;
 use crate::tickets::{AddressTokens, MAX_TICKET_LIFETIME, TicketingConfig, Tickets};
 use crate::{Certificate, Config, app, qlog};
@@ -46,6 +47,8 @@ pub(crate) struct ServerConfigs {
     /// What controls the congestion of all their connections.
     pub(crate) congestion: Congestion,
     pub(crate) tickets: Arc<Tickets>,
+    /// What handshakes are answered with.
+    pub(crate) certificate: Arc<Resolver>,
 }
 
 impl ServerConfigs {
@@ -65,9 +68,10 @@ impl ServerConfigs {
         }
         let tickets = Tickets::new(config.ticket_lifetime, &limits(config), config.ticket_keys.as_deref())?;
         let tickets = Arc::new(tickets);
+        let certificate = Resolver::new(certificate)?;
 
         let crypto: Arc<dyn quinn_proto::crypto::ServerConfig> = {
-            let inner = Arc::new(tls(config, certificate, &tickets)?);
+            let inner = Arc::new(tls(config, &certificate, &tickets));
             let protocols = config.clone();
             let takes_early_data = Box::new(move |alpn: &[u8]| protocols.takes_early_data(alpn));
             Arc::new(TicketingConfig { inner, tickets: tickets.clone(), takes_early_data })
@@ -88,6 +92,7 @@ impl ServerConfigs {
             endpoint: endpoint(&tickets),
             congestion,
             tickets,
+            certificate,
         })
     }
 
@@ -122,13 +127,12 @@ impl ServerConfigs {
     }
 }
 
-fn tls(config: &Config, certificate: &Certificate, tickets: &Arc<Tickets>) -> Result<QuicServerConfig, String> {
+fn tls(config: &Config, certificate: &Arc<Resolver>, tickets: &Arc<Tickets>) -> QuicServerConfig {
     let mut tls = rustls::ServerConfig::builder_with_provider(Arc::new(crypto_provider(config)))
         .with_protocol_versions(&[&TLS13])
         .expect("the provider has TLS 1.3 cipher suites")
         .with_no_client_auth()
-        .with_single_cert(certificate.chain.clone(), certificate.key.clone_key())
-        .map_err(|error| format!("the certificate and its key can't be used: {error}"))?;
+        .with_cert_resolver(certificate.clone());
     tls.alpn_protocols = app::ALPN.iter().map(|name| name.to_vec()).collect();
     tls.ignore_client_order = true;
     if config.ticket_lifetime.is_zero() {
@@ -138,7 +142,7 @@ fn tls(config: &Config, certificate: &Certificate, tickets: &Arc<Tickets>) -> Re
         // All or nothing, in QUIC (RFC 9001, section 4.6.1): its own limits bound the data.
         tls.max_early_data_size = if config.early_data { u32::MAX } else { 0 };
     }
-    Ok(QuicServerConfig::try_from(tls).expect("the provider has the Initial cipher suite"))
+    QuicServerConfig::try_from(tls).expect("the provider has the Initial cipher suite")
 }
 
 /// The parts of a connection's memory.

@@ -13,6 +13,15 @@ pub struct Stop {
     pipe: PipeReader,
     writer: PipeWriter,
     stdin: bool,
+    hangups: Option<PipeReader>,
+}
+
+/// What a descriptor that is ready means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    None,
+    Stop,
+    HangUp,
 }
 
 impl Stop {
@@ -23,7 +32,7 @@ impl Stop {
     /// When no pipe can be made.
     pub fn new() -> io::Result<Self> {
         let (pipe, writer) = io::pipe()?;
-        Ok(Self { pipe, writer, stdin: false })
+        Ok(Self { pipe, writer, stdin: false, hangups: None })
     }
 
     /// Also stops when standard input ends. What is read from it until then is ignored.
@@ -46,6 +55,23 @@ impl Stop {
         Ok(self)
     }
 
+    /// Also reports SIGHUP, which by custom asks a server to read its files again ([`Ready::hung_up`](crate::Ready)), and
+    /// does not stop. WebAssembly has no signals: there this adds nothing.
+    ///
+    /// # Errors
+    ///
+    /// When a handler can't be installed.
+    pub fn with_hangups(self) -> io::Result<Self> {
+        #[cfg(not(target_os = "emscripten"))]
+        {
+            let (reader, writer) = io::pipe()?;
+            signal_hook::low_level::pipe::register(signal_hook::consts::SIGHUP, writer)?;
+            Ok(Self { hangups: Some(reader), ..self })
+        }
+        #[cfg(target_os = "emscripten")]
+        Ok(self)
+    }
+
     /// A handle that stops from another thread.
     ///
     /// # Errors
@@ -57,17 +83,25 @@ impl Stop {
 
     /// The descriptors to watch for input: the pipe, and standard input if it counts.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
-        [Some(self.pipe.as_raw_fd()), self.stdin.then(|| io::stdin().as_raw_fd())].into_iter().flatten()
+        let stdin = self.stdin.then(|| io::stdin().as_raw_fd());
+        [Some(self.pipe.as_raw_fd()), stdin, self.hangups.as_ref().map(AsRawFd::as_raw_fd)].into_iter().flatten()
     }
 
-    /// Whether `descriptor`, which is readable or hung up, means stop.
-    pub(crate) fn is_requested_by(&self, descriptor: RawFd) -> bool {
+    /// What `descriptor`, which is readable or hung up, means.
+    pub(crate) fn request(&self, descriptor: RawFd) -> Request {
         if descriptor == self.pipe.as_raw_fd() {
-            return true;
+            return Request::Stop;
+        }
+        let mut ignored = [0; 256];
+        if let Some(mut hangups) = self.hangups.as_ref().filter(|hangups| hangups.as_raw_fd() == descriptor) {
+            // As many as came are one.
+            return hangups.read(&mut ignored).map_or(Request::None, |_| Request::HangUp);
         }
         // An error is an end too: nothing more will be read from there.
-        let mut ignored = [0; 256];
-        !matches!(io::stdin().lock().read(&mut ignored), Ok(1..))
+        match io::stdin().lock().read(&mut ignored) {
+            Ok(1..) => Request::None,
+            _ => Request::Stop,
+        }
     }
 }
 

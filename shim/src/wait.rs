@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 use std::time::Instant;
 
 use crate::Stop;
+use crate::stop::Request;
 
 /// What a wait ended with. None set: the deadline passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Ready {
     pub writable: bool,
     /// The program was asked to stop.
     pub stopped: bool,
+    /// It was sent a SIGHUP, where those are reported.
+    pub hung_up: bool,
 }
 
 /// Waits until `socket` is readable, or writable where `write` asks for it, `deadline` passes or `stop` is requested.
@@ -24,8 +27,9 @@ pub(crate) fn wait(socket: RawFd, write: bool, deadline: Option<Instant>, stop: 
         events |= libc::POLLOUT;
     }
     let entry = |fd, events| libc::pollfd { fd, events, revents: 0 };
-    // At most a socket, a pipe and standard input: no allocation in the loop that calls this.
-    let mut entries = [entry(socket, events), entry(-1, libc::POLLIN), entry(-1, libc::POLLIN)];
+    // At most a socket, two pipes and standard input: no allocation in the loop that calls this.
+    let mut entries =
+        [entry(socket, events), entry(-1, libc::POLLIN), entry(-1, libc::POLLIN), entry(-1, libc::POLLIN)];
     let mut count = 1;
     for descriptor in stop.into_iter().flat_map(Stop::descriptors) {
         entries[count].fd = descriptor;
@@ -42,9 +46,12 @@ pub(crate) fn wait(socket: RawFd, write: bool, deadline: Option<Instant>, stop: 
             return Err(error);
         }
     }
-    let stopped = entries[1..count]
-        .iter()
-        .any(|entry| entry.revents != 0 && stop.is_some_and(|stop| stop.is_requested_by(entry.fd)));
+    let (mut stopped, mut hung_up) = (false, false);
+    for entry in entries[1..count].iter().filter(|entry| entry.revents != 0) {
+        let request = stop.map_or(Request::None, |stop| stop.request(entry.fd));
+        stopped |= request == Request::Stop;
+        hung_up |= request == Request::HangUp;
+    }
     let revents = entries[0].revents;
     if revents & libc::POLLNVAL != 0 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
@@ -53,6 +60,7 @@ pub(crate) fn wait(socket: RawFd, write: bool, deadline: Option<Instant>, stop: 
         readable: revents & (libc::POLLIN | libc::POLLERR | libc::POLLHUP) != 0,
         writable: revents & libc::POLLOUT != 0,
         stopped,
+        hung_up,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The applications, chosen by ALPN: each is a future on the loop's executor, fed by a [`Connection`].
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures_executor::LocalSpawner;
@@ -8,7 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::task::LocalSpawnExt;
 use quinn_proto::VarInt;
 
-use crate::{Connection, Stats};
+use crate::{Connection, Published, Stats};
 
 mod echo;
 mod examples;
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) max_body: u64,
     /// What is served at which path.
     pub(crate) routes: Routes,
+    /// What may be told of the certificate.
+    pub(crate) certificates: Rc<RefCell<Published>>,
     /// The files that are served.
     pub(crate) root: Option<Root>,
 }
@@ -54,6 +57,11 @@ impl Context {
             spawner: futures_executor::LocalPool::new().spawner(),
             max_body: 0,
             routes: Routes::new(),
+            certificates: Rc::new(RefCell::new(Published {
+                sha256: "a".into(),
+                pem: String::new(),
+                next_sha256: Some("b".into()),
+            })),
             root: None,
         }
     }

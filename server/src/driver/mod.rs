@@ -11,18 +11,28 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_executor::LocalPool;
 use quinn_proto::{ConnectionHandle, Endpoint, VarInt};
 use socket_iwa::{Buffers, Stop, UdpSocket};
 
 use crate::admission::Admission;
+use crate::certificates::Certificates;
 use crate::connection::{Connection, Dirty};
 use crate::quic_config::ServerConfigs;
 use crate::stats::{Stats, add};
-use crate::{Certificate, Config, app};
+use crate::{Certificate, CertificateSource, Config, Published, app};
 use transmit::Unsent;
+
+/// Something that a running server tells.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The interval of the counters has passed.
+    Stats(&'a Stats),
+    /// The certificate, or the one that will be next, is another one.
+    Certificate(&'a Published),
+}
 
 /// A server bound to its socket.
 pub struct Server {
@@ -30,6 +40,7 @@ pub struct Server {
     received: Buffers,
     receive_errors: u32,
     clients: Clients,
+    certificates: Certificates,
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     pool: LocalPool,
     key_update_after: Option<u64>,
@@ -91,12 +102,14 @@ impl Server {
     pub fn new(socket: UdpSocket, certificate: &Certificate, config: &Config) -> Result<Self, String> {
         let configs = ServerConfigs::new(config, certificate)?;
         let endpoint = Endpoint::new(Arc::new(configs.endpoint.clone()), Some(configs.default()), true, None);
+        let certificates = Certificates::new(configs.certificate.clone(), certificate);
         let pool = LocalPool::new();
         let context = Rc::new(app::Context {
             stats: Rc::new(Stats::default()),
             spawner: pool.spawner(),
             max_body: config.max_body,
             routes: app::example_routes(),
+            certificates: certificates.published.clone(),
             root: config.root.as_deref().map(app::Root::new).transpose()?,
         });
         let clients = Clients {
@@ -116,6 +129,7 @@ impl Server {
             received: Buffers::default(),
             receive_errors: 0,
             clients,
+            certificates,
             timers: BinaryHeap::new(),
             pool,
             key_update_after: config.key_update_after,
@@ -123,6 +137,24 @@ impl Server {
             buffer: Vec::new(),
             unsent: None,
         })
+    }
+
+    /// Serves these handlers instead of its own.
+    ///
+    /// # Panics
+    ///
+    /// Once it runs.
+    #[must_use]
+    pub fn with_routes(mut self, routes: app::Routes) -> Self {
+        Rc::get_mut(&mut self.clients.context).expect("the server does not run yet").routes = routes;
+        self
+    }
+
+    /// Takes further certificates from `source`: generated ones in time, files when SIGHUP says so.
+    #[must_use]
+    pub fn with_certificates_from(mut self, source: CertificateSource) -> Self {
+        self.certificates.set_source(source);
+        self
     }
 
     /// The address it serves.
@@ -140,29 +172,47 @@ impl Server {
         &self.clients.context.stats
     }
 
-    /// Serves until `stop`, then lets clients have what they have asked for, and closes every connection. Calls `tick`
-    /// every `interval`, if there is one.
+    /// Serves until `stop`, then lets clients have what they have asked for, and closes every connection. Calls `tell` with
+    /// the counters every `interval`, if there is one, and with new certificates.
     ///
     /// # Errors
     ///
     /// When the socket itself fails; errors of single datagrams are counted and survived.
-    pub fn run(&mut self, stop: &Stop, interval: Option<Duration>, mut tick: impl FnMut(&Stats)) -> io::Result<()> {
+    pub fn run(&mut self, stop: &Stop, interval: Option<Duration>, mut tell: impl FnMut(Event<'_>)) -> io::Result<()> {
         let mut next_tick = interval.map(|interval| Instant::now() + interval);
         loop {
-            let deadline = self.deadline(next_tick);
+            let renewal = self.certificates.wait(SystemTime::now()).map(|wait| Instant::now() + wait);
+            let deadline = self.deadline(next_tick.into_iter().chain(renewal).min());
             let ready = self.socket.wait(self.unsent.is_some(), deadline, Some(stop))?;
             if ready.stopped {
                 self.drain()?;
                 return self.close();
             }
+            if ready.hung_up {
+                self.change_certificate(Certificates::reload, &mut tell);
+            }
+            self.change_certificate(|certificates| certificates.advance(SystemTime::now()), &mut tell);
             self.turn(ready.readable)?;
             if let (Some(due), Some(interval)) = (next_tick, interval)
                 && Instant::now() >= due
             {
                 self.stats().datagrams_dropped.set(self.socket.drops());
-                tick(self.stats());
+                tell(Event::Stats(self.stats()));
                 next_tick = Some(Instant::now() + interval);
             }
+        }
+    }
+
+    /// Tells of a change of the certificates, if there is one.
+    fn change_certificate(
+        &mut self,
+        change: impl FnOnce(&mut Certificates) -> Result<bool, String>,
+        tell: &mut impl FnMut(Event<'_>),
+    ) {
+        match change(&mut self.certificates) {
+            Ok(false) => {}
+            Ok(true) => tell(Event::Certificate(&self.certificates.published.borrow())),
+            Err(error) => tracing::error!("the certificate stays as it is: {error}"),
         }
     }
 

@@ -1,7 +1,9 @@
 //! The native server from outside: its binary and the independent client.
 
 mod cases;
+mod certificates;
 mod common;
+mod files;
 mod process;
 mod sessions;
 mod transport;

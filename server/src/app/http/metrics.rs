@@ -22,6 +22,14 @@ pub(super) fn text(context: &Context) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(text, "# TYPE socket_iwa_{name} {kind}\nsocket_iwa_{name} {value}");
     }
+    let certificates = context.certificates.borrow();
+    let known = [("current", Some(&certificates.sha256)), ("next", certificates.next_sha256.as_ref())];
+    let _ = writeln!(text, "# TYPE socket_iwa_certificate_info gauge");
+    for (state, sha256) in known {
+        if let Some(sha256) = sha256 {
+            let _ = writeln!(text, "socket_iwa_certificate_info{{state=\"{state}\",sha256=\"{sha256}\"}} 1");
+        }
+    }
     text
 }
 
@@ -38,5 +46,6 @@ mod tests {
         assert!(text.contains("# TYPE socket_iwa_connections_total counter\n"), "{text}");
         assert!(text.contains("socket_iwa_bytes_sent_total 42\n"), "{text}");
         assert!(!text.contains("_total_total"), "{text}");
+        assert!(text.contains("socket_iwa_certificate_info{state=\"next\",sha256=\"b\"} 1\n"), "{text}");
     }
 }
