@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { KEPT_DIRECTORIES, KEPT_FILES } from './kept-files.mjs';
 import { LaunchError } from './launch-error.mjs';
+import { readRoot } from './root-directory.mjs';
 
 /** Options whose value is a file of this machine. */
 const FILE_OPTIONS = ['--cert', '--key'];
@@ -50,6 +51,10 @@ export async function prepareServerArgs(args) {
       launch.keep.push(path);
       const base64 = KEPT_FILES.includes(name) ? await read(name, path, { optional: true }) : undefined;
       if (base64 !== undefined) launch.files.push({ path, base64 });
+    } else if (name === '--root') {
+      const { root, files } = await readRoot(value());
+      launch.args.push(name, root);
+      launch.files.push(...files);
     } else if (PAGE_OPTIONS.includes(name)) {
       launch.json ||= name === '--json';
     } else if (name === DRAIN_OPTION) {

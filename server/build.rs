@@ -16,5 +16,7 @@ fn main() {
     ] {
         println!("cargo:rustc-link-arg-bins=-s{setting}");
     }
+    // Under Node a directory of the system can be mounted, to be served.
+    println!("cargo:rustc-link-arg-bins=-lnodefs.js");
     println!("cargo:rustc-link-arg-bins=-O3");
 }

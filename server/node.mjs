@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { prepareKept, readKept } from '../iwa/app/emscripten-program.js';
 import { KEPT_DIRECTORIES, KEPT_FILES, saveKept } from '../iwa/kept-files.mjs';
+import { mountRoot } from '../iwa/root-directory.mjs';
 
 // Node 26.10 hangs at its exit when a thread that optimises JavaScript then waits for the main thread to collect garbage
 // (V8's CollectionBarrier; one of eighteen exits on a busy machine). Without those threads the main thread optimises, and
@@ -129,7 +130,10 @@ process.exitCode = await new Promise((resolve) => {
     stdinStream: standardInput(onStdin),
     print: (/** @type {string} */ line) => process.stdout.write(`${line}\n`),
     printErr: (/** @type {string} */ line) => process.stderr.write(`${line}\n`),
-    preRun: [(/** @type {any} */ program) => { keep = passFiles(program); }],
+    preRun: [
+      (/** @type {any} */ program) => { keep = passFiles(program); },
+      (/** @type {any} */ program) => mountRoot(program.FS, namedPath('--root')),
+    ],
     onExit: resolve,
     onAbort: () => resolve(1),
   }).catch((/** @type {any} */ error) => {
