@@ -13,7 +13,7 @@ if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
 fi
 RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$PWD/target/ports/cargo cargo "${arguments[@]}"
 
-# --- C: hiredis' example client and its own tests, from Debian's source package -----------------------------------------
+# --- C: hiredis' example client and its own tests, from Debian's source package --------------------------------------
 
 ports/debian-source.sh hiredis target/ports/debian
 mkdir -p target/ports/c
@@ -21,8 +21,8 @@ library=$PWD/emscripten-lib
 for program in examples/example test; do
   output=$PWD/target/ports/c/hiredis-${program##*/}.js
   # Made before from the same source and library?
-  [ ! -e "$output" ] || [ -n "$(find "$library/src" "$library/libdirectsockets.js" ports/build-wasm.sh -newer "$output" -print -quit)" ] ||
-    continue
+  inputs=("$library/src" "$library/libdirectsockets.js" ports/build-wasm.sh)
+  if [ -e "$output" ] && [ -z "$(find "${inputs[@]}" -newer "$output" -print -quit)" ]; then continue; fi
   (
     cd target/ports/debian/hiredis
     emcc -O2 -D_GNU_SOURCE -sJSPI -sEXIT_RUNTIME -sALLOW_MEMORY_GROWTH -Wno-experimental \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Downloads and unpacks a Debian source package as it is, inside the toolchain container: apt checks it against the archive's
-# signature. Debian's own patches are not applied: they are for Debian's packaging.
+# Downloads and unpacks a Debian source package as it is, inside the toolchain container: apt checks it against the
+# archive's signature. Debian's own patches are not applied: they are for Debian's packaging.
 #   ports/debian-source.sh PACKAGE DIRECTORY [SUITE]   unpacks into DIRECTORY/PACKAGE, unless it is there
 # Without SUITE it is the suite that the image was made from.
 set -euo pipefail
@@ -13,7 +13,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/download"
 # The suites the image was made from, their sources instead of their packages; everything else stays apt's own.
-{ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || :; } | sed -n 's/^deb /deb-src /p' > "$work/sources.list"
+{ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || :; } |
+  sed -n 's/^deb /deb-src /p' > "$work/sources.list"
 mkdir "$work/parts"
 for file in /etc/apt/sources.list.d/*.sources; do
   [ ! -e "$file" ] || sed 's/^Types:.*/Types: deb-src/' "$file" > "$work/parts/${file##*/}"

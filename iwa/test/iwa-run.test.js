@@ -44,7 +44,7 @@ test('programs in one browser', browser, async (t) => {
       });
     }
     await t.test('exit(), abort() and traps have the exit codes of a shell', async () => {
-      for (const [what, expected] of /** @type {[string, number][]} */ ([['exit', 7], ['abort', 134], ['trap', 132], ['segv', 139]])) {
+      for (const [what, expected] of Object.entries({ exit: 7, abort: 134, trap: 132, segv: 139 })) {
         const { code, stderr } = await run(program('exits.js'), [what]);
         assert.equal(code, expected, what);
         assert.match(stderr, what === 'exit' ? /^$/ : /RuntimeError/);

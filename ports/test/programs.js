@@ -1,6 +1,6 @@
 /**
- * The ports built and run: natively, and as WebAssembly on Node and in Chromium through iwa-run. It knows nothing of what
- * they do.
+ * The ports built and run: natively, and as WebAssembly on Node and in Chromium through iwa-run. It knows nothing of
+ * what they do.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import path from 'node:path';
@@ -15,7 +15,10 @@ const IWA_RUN = path.join(REPOSITORY, 'iwa', 'iwa-run.mjs');
 const TIMEOUT = 120;
 
 /** @typedef {{ code: number, stdout: string, stderr: string }} Ending */
-/** @typedef {{ mounts?: string[], onStdout?: (text: string) => void }} Options `mounts` are directories, each at its own path */
+/**
+ * @typedef {{ mounts?: string[], onStdout?: (text: string) => void }} Options `mounts` are directories, each at its own
+ *   path
+ */
 /** @typedef {(name: string, args: string[], options?: Options) => Promise<Ending>} Run */
 
 /** Builds all ports; what is built is left as it is. */
@@ -27,8 +30,9 @@ export function buildPorts() {
   run('cargo', ['build', '--quiet', '--release', '--locked', '--manifest-path', 'ports/Cargo.toml'], target);
   const sources = ['alloc', 'async', 'hiredis', 'net', 'read', 'sds', 'sockcompat', 'test'];
   const hiredis = path.join(BUILT, 'debian', 'hiredis');
-  run(process.env.CC ?? 'cc', ['-O2', '-D_GNU_SOURCE', '-I', hiredis, ...sources.map((name) => path.join(hiredis, `${name}.c`)),
-    '-o', path.join(BUILT, 'c', 'hiredis-test')]);
+  const files = sources.map((name) => path.join(hiredis, `${name}.c`));
+  const output = path.join(BUILT, 'c', 'hiredis-test');
+  run(process.env.CC ?? 'cc', ['-O2', '-D_GNU_SOURCE', '-I', hiredis, ...files, '-o', output]);
 }
 
 /** @param {string} name @param {string} target "" for this machine */
@@ -42,8 +46,10 @@ const program = (name) => `${binary(name, 'wasm32-unknown-emscripten')}.js`;
 export const onLinux = (name, args, { onStdout } = {}) => collect(binary(name), args, onStdout);
 
 /** @type {Run} */
-export const onNode = (name, args, { mounts = [], onStdout } = {}) => collect(process.execPath, [IWA_RUN, '--node',
-  '--timeout', String(TIMEOUT), ...mounts.flatMap((mount) => ['--mount', `${mount}:ro`]), program(name), '--', ...args], onStdout);
+export function onNode(name, args, { mounts = [], onStdout } = {}) {
+  const options = ['--timeout', String(TIMEOUT), ...mounts.flatMap((mount) => ['--mount', `${mount}:ro`])];
+  return collect(process.execPath, [IWA_RUN, '--node', ...options, program(name), '--', ...args], onStdout);
+}
 
 /**
  * All programs in one browser.
@@ -92,7 +98,8 @@ async function collect(file, args, onStdout) {
     return { code: 0, ...await running };
   } catch (error) {
     const { code, signal, stdout = '', stderr = '' } = /** @type {any} */ (error);
-    return { code: typeof code === 'number' ? code : -1, stdout, stderr: signal ? `${stderr}ended by ${signal}` : stderr };
+    const why = signal ? `ended by ${signal}` : '';
+    return { code: typeof code === 'number' ? code : -1, stdout, stderr: stderr + why };
   }
 }
 

@@ -1,4 +1,5 @@
-//! Writes a self-signed certificate for localhost and its key, for tests: certificate CERTIFICATE.pem KEY.pem. Natively only.
+//! Writes a self-signed certificate for localhost and its key, for tests. Natively only.
+//!     certificate CERTIFICATE.pem KEY.pem
 
 #[cfg(not(target_os = "emscripten"))]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
