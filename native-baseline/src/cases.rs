@@ -18,6 +18,8 @@ use ::http::{Method, StatusCode};
 
 use crate::{Client, Error, Http, Pin};
 
+pub(crate) use transport::an_unknown_version_is_answered_with_the_known_ones;
+
 /// How long one case may take.
 const DEADLINE: Duration = Duration::from_secs(60);
 

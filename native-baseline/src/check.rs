@@ -204,7 +204,9 @@ pub fn expected_bytes(length: u64) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn expected_sha256(length: u64) -> String {
+/// The SHA-256 of the first `length` bytes of the stream that `/bytes/N` serves, hexadecimal.
+#[must_use]
+pub fn expected_sha256(length: u64) -> String {
     let mut hash = Context::new(&SHA256);
     let mut left = length;
     for word in words() {

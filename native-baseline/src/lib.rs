@@ -4,6 +4,7 @@
 pub mod cases;
 pub mod check;
 mod http3;
+pub mod interop;
 mod pinned;
 pub mod session;
 

@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use serde_json::json;
 use socket_iwa_native::Pin;
 use socket_iwa_native::cases::{self, Outcome, Target};
-use socket_iwa_native::check::{self, Plan, REPETITIONS, Report};
+use socket_iwa_native::check::{self, REPETITIONS, Report, expected_sha256};
+use socket_iwa_native::interop::{self, Exchange, Plan};
 
 /// Checks a Socket.IWA server from outside, with quinn and h3-quinn.
 #[derive(Parser)]
@@ -41,6 +43,27 @@ enum Command {
         #[arg(long, value_name = "TEXT", default_value = "")]
         only: String,
     },
+    /// One exchange of the interop matrix. Exits with 1, and says why, if it went otherwise than it should
+    Interop {
+        /// Which one
+        exchange: Exchange,
+        #[command(flatten)]
+        server: ServerArguments,
+        /// Bytes to transfer
+        #[arg(long, default_value_t = 1 << 20)]
+        bytes: u64,
+        /// Connections to open
+        #[arg(long, default_value_t = 20)]
+        count: usize,
+        /// How long it may take
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        limit: u64,
+    },
+    /// Prints the SHA-256 that /bytes/N must have
+    Sha256 {
+        /// N
+        bytes: u64,
+    },
 }
 
 #[derive(clap::Args)]
@@ -60,18 +83,31 @@ struct ServerArguments {
 async fn main() -> ExitCode {
     let right = match Arguments::parse().command {
         Command::Check { server, bytes, requests } => {
-            check(&Plan { server: server.connect, pin: server.cert_sha256, bytes, requests }, server.json).await
+            check(&check::Plan { server: server.connect, pin: server.cert_sha256, bytes, requests }, server.json).await
         }
         Command::Cases { server, max_body, only } => {
             let target = Target { server: server.connect, pin: server.cert_sha256, max_body };
             run_cases(target, &only, server.json).await
+        }
+        Command::Interop { exchange, server, bytes, count, limit } => {
+            let limit = Duration::from_secs(limit);
+            interop(
+                exchange,
+                Plan { server: server.connect, pin: server.cert_sha256, bytes, count, limit },
+                server.json,
+            )
+            .await
+        }
+        Command::Sha256 { bytes } => {
+            println!("{}", expected_sha256(bytes));
+            true
         }
     };
     if right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs the check and prints its report. Returns whether everything was right.
-async fn check(plan: &Plan, json: bool) -> bool {
+async fn check(plan: &check::Plan, json: bool) -> bool {
     let mut report = Report::default();
     let error = check::run(plan, &mut report).await.err();
     if json {
@@ -112,7 +148,18 @@ async fn run_cases(target: Target, only: &str, json: bool) -> bool {
     failed == 0
 }
 
-fn print(plan: &Plan, report: &Report) {
+/// Runs one exchange and says how it went.
+async fn interop(exchange: Exchange, plan: Plan, json: bool) -> bool {
+    let error = interop::run(exchange, plan).await.err();
+    if json {
+        println!("{}", json!({ "ok": error.is_none(), "error": error.as_ref().map(ToString::to_string) }));
+    } else {
+        println!("{}", error.as_ref().map_or("ok".into(), |error| format!("FAILED: {error}")));
+    }
+    error.is_none()
+}
+
+fn print(plan: &check::Plan, report: &Report) {
     let hash = if report.sha256 == report.sha256_expected { "the right SHA-256" } else { "A WRONG SHA-256" };
     println!("handshake  {:.1} ms (median of {REPETITIONS}, as all figures)", report.handshake_ms);
     println!("GET /      {:.1} ms", report.request_ms);

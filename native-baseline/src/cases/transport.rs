@@ -95,7 +95,7 @@ pub(super) async fn an_unknown_application_protocol_is_refused(target: Target) -
     }
 }
 
-pub(super) async fn an_unknown_version_is_answered_with_the_known_ones(target: Target) -> Result<Outcome, Error> {
+pub(crate) async fn an_unknown_version_is_answered_with_the_known_ones(target: Target) -> Result<Outcome, Error> {
     // A reserved version (RFC 9000, section 15).
     version_negotiation(target, 0x1a2a_3a4a).await
 }
