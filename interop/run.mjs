@@ -182,7 +182,8 @@ async function main() {
   const counts = { passed: number('passed'), failed: number('failed'), notYet: number('not yet'), notOffered: number('not offered') };
   if (values.json) process.stdout.write(`${JSON.stringify({ ok: counts.failed === 0, ...counts, ...results })}\n`);
   const left = `${counts.notYet} not yet offered by the server, ${counts.notOffered} not offered by the client`;
-  note(`interop: ${counts.passed} passed, ${counts.failed} failed, ${left}`);
+  const say = values.json ? note : (/** @type {string} */ line) => process.stdout.write(`${line}\n`);
+  say(`interop: ${counts.passed} passed, ${counts.failed} failed, ${left}`);
   process.exitCode = counts.failed ? 1 : 0;
 }
 

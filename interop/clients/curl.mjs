@@ -41,7 +41,8 @@ export const curl = {
 /** A shell in the container. Each command's output comes as one line of base64, behind its exit code. */
 class Shell {
   constructor() {
-    const loop = 'while read -r line; do out=$(eval "$line" 2>&1 | base64 -w0; exit ${PIPESTATUS[0]}); echo "$? $out"; done';
+    const loop =
+      'set -o pipefail; while read -r line; do out=$( (eval "$line") 2>&1 | base64 -w0); echo "$? $out"; done';
     this.child = spawn(CONTAINER, ['bash', '-c', loop], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.child.stdin.on('error', () => {}); // It has ended: the answer that does not come tells.
     this.lines = createInterface(this.child.stdout)[Symbol.asyncIterator]();

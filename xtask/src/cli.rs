@@ -85,8 +85,10 @@ Examples:
 Examples:
   cargo xtask test
   cargo xtask test --suite rust --suite js
+  cargo xtask test --suite interop     # every cell of the matrix; writes docs/interop.md
   cargo xtask test --list
 
+Without --suite all run, interop in a short form.
 The last line is `N passed, N failed`. A suite that can't run here fails and says why.")]
     Test(Test),
     /// Measure the sockets of one program natively, on Node and in Chromium, beside hand-written JavaScript

@@ -39,6 +39,16 @@ pub(crate) fn of_node_test(text: &str) -> Counts {
     Counts { passed: number("pass"), failed: number("fail") + number("cancelled"), skipped: number("skipped") }
 }
 
+/// Reads the summary of interop/run.mjs: `interop: 16 passed, 4 failed, 8 not yet offered by the server, 6 not offered ...`.
+pub(crate) fn of_interop(text: &str) -> Counts {
+    let summary = text.lines().rev().find_map(|line| line.strip_prefix("interop: ")).unwrap_or_default();
+    let numbers: Vec<u64> = summary.split(", ").filter_map(|part| part.split(' ').next()?.parse().ok()).collect();
+    match numbers[..] {
+        [passed, failed, not_yet, not_offered] => Counts { passed, failed, skipped: not_yet + not_offered },
+        _ => Counts::default(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +58,13 @@ mod tests {
         let text = "running 4 tests\n....\ntest result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\n\
                     test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out\n";
         assert_eq!(of_cargo_test(text), Counts { passed: 6, failed: 3, skipped: 1 });
+    }
+
+    #[test]
+    fn interop_results_are_those_of_the_last_line() {
+        let text = "interop: error\ninterop: 9 passed, 2 failed, 3 not yet offered by the server, 4 not offered by the client\n";
+        assert_eq!(of_interop(text), Counts { passed: 9, failed: 2, skipped: 7 });
+        assert_eq!(of_interop("it ended early\n"), Counts::default());
     }
 
     #[test]

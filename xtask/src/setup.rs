@@ -12,6 +12,7 @@ use std::time::Duration;
 use nix::unistd::Uid;
 use serde_json::Value;
 
+use crate::aioquic;
 use crate::error::{Error, IoContext, Result};
 use crate::process::{Show, interrupted, output_of, run, step};
 use crate::repo;
@@ -42,6 +43,17 @@ pub(crate) enum Need {
     Npm,
     /// What package-lock.json pins: the Node with JSPI, the DevTools client, eslint, tsc.
     Packages,
+    /// A Python that makes virtual environments.
+    Python,
+    /// What interop/aioquic/requirements.txt pins: a QUIC client in Python.
+    Aioquic,
+}
+
+impl Need {
+    /// Whether npm or pip brings it, which work without root.
+    fn is_pinned(self) -> bool {
+        matches!(self, Self::Packages | Self::Aioquic)
+    }
 }
 
 /// A need that is not met.
@@ -62,6 +74,9 @@ pub(crate) fn ensure(needs: &[Need], install: bool) -> Result<()> {
     if wanted.contains(&Need::Packages) && missing(Need::Packages)?.is_some() {
         wanted.insert(Need::Npm);
     }
+    if wanted.contains(&Need::Aioquic) && missing(Need::Aioquic)?.is_some() {
+        wanted.insert(Need::Python);
+    }
     let mut lacking = Vec::new();
     for need in wanted {
         lacking.extend(missing(need)?);
@@ -70,15 +85,17 @@ pub(crate) fn ensure(needs: &[Need], install: bool) -> Result<()> {
         return Ok(());
     }
     let can_apt = Uid::effective().is_root() && find("apt-get").is_some();
-    let blocked =
-        |missing: &&Missing| !install || (missing.need != Need::Packages && (missing.apt.is_empty() || !can_apt));
+    let blocked = |missing: &&Missing| !install || (!missing.need.is_pinned() && (missing.apt.is_empty() || !can_apt));
     if lacking.iter().any(|missing| blocked(&missing)) {
         return Err(refusal(&lacking, install, can_apt));
     }
     note("missing here, will be installed:");
     for missing in &lacking {
-        let by =
-            if missing.apt.is_empty() { "npm ci".into() } else { format!("apt-get install {}", missing.apt.join(" ")) };
+        let by = match missing.need {
+            Need::Packages => "npm ci".into(),
+            Need::Aioquic => "pip install".into(),
+            _ => format!("apt-get install {}", missing.apt.join(" ")),
+        };
         note(&format!("  {} ({by})", missing.what));
     }
     let packages: Vec<&str> = lacking.iter().flat_map(|missing| missing.apt).copied().collect();
@@ -87,6 +104,9 @@ pub(crate) fn ensure(needs: &[Need], install: bool) -> Result<()> {
     }
     if lacking.iter().any(|missing| missing.need == Need::Packages) {
         npm_ci()?;
+    }
+    if lacking.iter().any(|missing| missing.need == Need::Aioquic) {
+        aioquic::install()?;
     }
     for need in lacking.into_iter().map(|missing| missing.need) {
         if let Some(still) = missing(need)? {
@@ -151,6 +171,16 @@ fn missing(need: Need) -> Result<Option<Missing>> {
             "the npm packages of package-lock.json, among them the Node with JSPI",
             &[],
             "run `npm ci` in the repository; where npm has no Node for this machine, set SOCKET_IWA_NODE to Node 26 or newer",
+        ),
+        Need::Python if !aioquic::python_is_there() => absent(
+            "python3 with venv, which runs the QUIC client in Python",
+            &["python3", "python3-venv"],
+            "install Python 3.11 or newer with venv (Debian, Ubuntu: apt-get install python3 python3-venv)",
+        ),
+        Need::Aioquic if !aioquic::is_current() => absent(
+            "aioquic, a QUIC client in Python, in target/interop/venv",
+            &[],
+            "run it without --no-install: pip installs it there, without root",
         ),
         _ => None,
     })

@@ -30,10 +30,20 @@ pub(crate) enum Suite {
     Node,
     /// the app, the WebAssembly server in Chromium with the native client and curl, a page's WebTransport to each runtime
     Chromium,
-    /// other people's clients: session tickets and early data with quinn, on every runtime
+    /// other people's clients (curl, aioquic, quinn, Chromium) against the server in each runtime, and session tickets;
+    /// named with --suite, every cell
     Interop,
     /// these tools: missing programs, bad arguments, a full disk
     Tools,
+}
+
+/// How much of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Extent {
+    /// One of many suites: a few minutes at the most.
+    Brief,
+    /// The suite that was asked for.
+    Whole,
 }
 
 /// A command of a suite.
@@ -66,7 +76,8 @@ impl Suite {
             Self::Ports => &[Need::Compiler, Need::Container, Need::Packages, Need::Chromium, Need::Redis],
             // curl with HTTP/3 is in the container.
             Self::Native | Self::Node => &[Need::Packages, Need::Container],
-            Self::Chromium | Self::Interop | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
+            Self::Chromium | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
+            Self::Interop => &[Need::Packages, Need::Container, Need::Chromium, Need::Aioquic],
         }
     }
 
@@ -79,7 +90,8 @@ impl Suite {
         }
     }
 
-    pub(crate) fn steps(self) -> Result<Vec<Step>> {
+    /// `extent`: for the suites that have a short form.
+    pub(crate) fn steps(self, extent: Extent) -> Result<Vec<Step>> {
         Ok(match self {
             Self::Rust => vec![
                 check("cargo fmt --check", cargo_with("fmt --all -- --check")),
@@ -114,7 +126,9 @@ impl Suite {
                 node_test("server in Chromium", files(&["xtask/tests/chromium.test.js"]))?,
                 node_test("WebTransport from a page", files(&["xtask/tests/webtransport.test.js"]))?,
             ],
-            Self::Interop => vec![node_test("session tickets", files(&["xtask/tests/session-ticket.test.js"]))?],
+            Self::Interop => {
+                vec![node_test("session tickets", files(&["xtask/tests/session-ticket.test.js"]))?, interop(extent)?]
+            }
             Self::Tools => vec![node_test("tools", files(&["xtask/tests/tools.test.js"]))?],
         })
     }
@@ -175,6 +189,21 @@ fn tests_in(directory: &str) -> Vec<PathBuf> {
     let mut tests: Vec<_> = entries.map(|entry| entry.path()).filter(is_test).collect();
     tests.sort();
     tests
+}
+
+/// The matrix of clients and runtimes. Whole, it writes docs/interop.md too.
+fn interop(extent: Extent) -> Result<Step> {
+    let mut command = Command::new(setup::installed_node()?);
+    command.arg(repo::path("interop/run.mjs")).current_dir(repo::root());
+    if extent == Extent::Brief {
+        command.arg("--brief");
+    }
+    command.env("CHROMIUM", setup::installed_chromium()?);
+    if let Ok(xtask) = env::current_exe() {
+        command.env("XTASK", xtask);
+    }
+    let report = Some(repo::path("target/interop/results.json"));
+    Ok(Step { name: "interop matrix", command, count: Some(counts::of_interop), report })
 }
 
 /// `node --test` on files, one at a time: browsers and servers of several would get in each other's way.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::process::{Show, describe, interrupted, run};
 use crate::report::{note, print, print_json, seconds, table};
 use crate::setup::{self, Need};
-use crate::suites::{Step, Suite};
+use crate::suites::{Extent, Step, Suite};
 use crate::toolchain::Toolchain;
 
 /// For one command of a suite, what it compiles included.
@@ -96,7 +96,7 @@ fn prepare(suite: Suite, request: &Request<'_>) -> Result<Vec<Step>> {
     for artifact in suite.artifacts() {
         artifact.build(request.toolchain)?;
     }
-    suite.steps()
+    suite.steps(if request.suites.is_empty() { Extent::Brief } else { Extent::Whole })
 }
 
 fn run_step(mut step: Step, ending: &mut Ending) {
