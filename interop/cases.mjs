@@ -101,9 +101,6 @@ export const CASES = [
  */
 export const NOT_YET = {
   upload: 'the server has no /upload yet',
-  resumption: 'the server sends no session tickets yet',
-  'zero-rtt': 'the server sends no session tickets yet',
-  retry: 'the server sends no Retry yet',
   webtransport: 'the server has no WebTransport yet',
   websocket: 'the server has no WebSocket over HTTP/3 yet',
 };

@@ -3,10 +3,10 @@
  */
 
 /**
- * @param {{kind: string, bytes: number, sha256: string, certSha256: string, at: string}} plan
+ * @param {{kind: string, bytes: number, sha256: string, count: number, certSha256: string, at: string}} plan
  * @returns {Promise<string | undefined>} what went otherwise than it should
  */
-export async function inPage({ kind, bytes, sha256, certSha256, at }) {
+export async function inPage({ kind, bytes, sha256, count, certSha256, at }) {
   const hex = (/** @type {ArrayBuffer} */ data) => [...new Uint8Array(data)].map((x) => x.toString(16).padStart(2, '0')).join('');
   const hash = async (/** @type {BufferSource} */ data) => hex(await crypto.subtle.digest('SHA-256', data));
 
@@ -43,10 +43,28 @@ export async function inPage({ kind, bytes, sha256, certSha256, at }) {
     await writer.close();
   }
 
-  async function webtransport() {
+  async function connect() {
     const value = Uint8Array.from(certSha256.match(/../g) ?? [], (pair) => parseInt(pair, 16));
     const session = new WebTransport(`${at}/echo`, { serverCertificateHashes: [{ algorithm: 'sha-256', value }] });
     await session.ready;
+    return session;
+  }
+
+  async function connections() {
+    for (let number = 0; number < count; number += 1) {
+      const session = await connect();
+      const { readable, writable } = await session.createBidirectionalStream();
+      const data = new TextEncoder().encode(`connection ${number}`);
+      const [back] = await Promise.all([readAll(readable), writeAll(writable, data)]);
+      if (new TextDecoder().decode(back) !== `connection ${number}`) return `connection ${number} came back changed`;
+      session.close();
+      await session.closed;
+    }
+    return undefined;
+  }
+
+  async function webtransport() {
+    const session = await connect();
     const data = new Uint8Array(100_000).map((_, index) => (index * 7) % 251);
     const wanted = await hash(data);
 
@@ -72,8 +90,7 @@ export async function inPage({ kind, bytes, sha256, certSha256, at }) {
 
   switch (kind) {
     case 'handshake':
-    case 'post-quantum':
-    case 'connections': {
+    case 'post-quantum': {
       const [{ nextHopProtocol }] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType('navigation'));
       return nextHopProtocol === 'h3' ? undefined : `the page came over ${nextHopProtocol}`;
     }
@@ -87,6 +104,8 @@ export async function inPage({ kind, bytes, sha256, certSha256, at }) {
       return upload();
     case 'parallel':
       return parallel();
+    case 'connections':
+      return connections();
     case 'webtransport':
       return webtransport();
     default:

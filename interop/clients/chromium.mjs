@@ -3,13 +3,9 @@
  * WebTransport an ordinary page of http://localhost, which trusts the certificate by its hash as any page may.
  */
 import { createHash, X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { findChromium, startChromium } from '../../iwa/chromium.mjs';
+import { openBrowserPage } from '../../xtask/tests/browser-page.js';
 import { inPage } from './chromium-page.mjs';
-
-/** What a page of http://localhost asks the user for before it may connect there: Chromium 156 the last two. */
-const PERMISSIONS = ['local-network-access', 'local-network', 'loopback-network'];
 
 /** @typedef {import('puppeteer-core').Browser} Browser */
 /** @typedef {import('puppeteer-core').Page} Page */
@@ -39,10 +35,12 @@ export const chromium = {
   },
 };
 
-/** A browser for each certificate: which one is trusted is said when it is started. */
+/** Those with a page of the server, one for each certificate, which is named when they start; and one for an ordinary page. */
 class Browsers {
   /** @type {Map<string, import('../../iwa/chromium.mjs').Chromium>} */
   #started = new Map();
+  /** @type {ReturnType<typeof openBrowserPage> | undefined} */
+  #ordinary;
 
   /** @param {string} pem @returns {Promise<Browser>} */
   async trusting(pem) {
@@ -57,32 +55,37 @@ class Browsers {
     return started.browser;
   }
 
+  /** A page of http://localhost. */
+  async ordinaryPage() {
+    this.#ordinary ??= openBrowserPage();
+    return (await this.#ordinary).page;
+  }
+
   async close() {
     for (const { close } of this.#started.values()) await close();
+    await (await this.#ordinary)?.close();
   }
 }
 
 /** @param {Browsers} browsers @param {import('../client.mjs').Task} task */
 async function attempt(browsers, task) {
+  // A session that trusts a certificate by its hash has a connection of its own.
+  if (['webtransport', 'connections'].includes(task.kind)) return runIn(await browsers.ordinaryPage(), task);
   const browser = await browsers.trusting(task.target.pem);
-  const origin = `https://${task.target.address}:${task.target.port}`;
-  if (task.kind === 'webtransport') return onLocalhost(browser, (page) => runIn(page, task));
-  const times = task.kind === 'connections' ? task.count : 1;
-  for (let time = 0; time < times; time += 1) {
-    await inContext(browser, async (page) => {
-      const response = await page.goto(`${origin}/`, { timeout: task.limit });
-      if (response?.status() !== 200) throw new Error(`GET /: ${response?.status()}`);
-      await runIn(page, task);
-    });
-  }
+  await inContext(browser, async (page) => {
+    const response = await page.goto(`https://${task.target.address}:${task.target.port}/`, { timeout: task.limit });
+    if (response?.status() !== 200) throw new Error(`GET /: ${response?.status()}`);
+    await runIn(page, task);
+  });
 }
 
 /** @param {Page} page @param {import('../client.mjs').Task} task */
-async function runIn(page, { kind, target, bytes, sha256, limit }) {
+async function runIn(page, { kind, target, bytes, sha256, count, limit }) {
   const late = new Promise((_, reject) => {
     setTimeout(() => reject(new Error(`no end within ${limit / 1000} s`)), limit).unref();
   });
-  const plan = { kind, bytes, sha256, certSha256: target.certSha256, at: `https://${target.address}:${target.port}` };
+  const at = `https://${target.address}:${target.port}`;
+  const plan = { kind, bytes, sha256, count, certSha256: target.certSha256, at };
   const wrong = await Promise.race([page.evaluate(inPage, plan), late]);
   if (wrong) throw new Error(wrong);
 }
@@ -91,44 +94,13 @@ async function runIn(page, { kind, target, bytes, sha256, limit }) {
  * A page of a browser context of its own, which shares no connection, ticket or cache with others.
  * @template T
  * @param {Browser} browser
- * @param {(page: Page, contextId: string | undefined) => Promise<T>} use
+ * @param {(page: Page) => Promise<T>} use
  */
 async function inContext(browser, use) {
   const context = await browser.createBrowserContext();
   try {
-    return await use(await context.newPage(), context.id);
+    return await use(await context.newPage());
   } finally {
     await context.close();
-  }
-}
-
-/** @template T @param {Browser} browser @param {(page: Page) => Promise<T>} use */
-async function onLocalhost(browser, use) {
-  const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<!doctype html>'));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  const origin = `http://localhost:${port}`;
-  try {
-    return await inContext(browser, async (page, browserContextId) => {
-      const devtools = await browser.target().createCDPSession();
-      for (const name of PERMISSIONS) {
-        const set = devtools.send('Browser.setPermission', {
-          permission: { name },
-          setting: 'granted',
-          origin,
-          browserContextId,
-        });
-        await set.catch((/** @type {Error} */ error) => {
-          // A version that does not know one does not ask for it either.
-          if (!/Invalid PermissionDescriptor/.test(error.message)) throw error;
-        });
-      }
-      await page.goto(`${origin}/`);
-      return use(page);
-    });
-  } finally {
-    server.close();
-    server.closeAllConnections();
   }
 }

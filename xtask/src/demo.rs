@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: the server on each runtime in turn, checked by the native client, and one table of the results.
+//! `cargo xtask demo`: the server on each runtime in turn, checked by the native client, and one table of the results; at
+//! the end a page in another browser talks to the one in Chromium.
 //! A runtime that fails keeps its row, and the others theirs.
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::runtime::{Options, Runtime};
 use crate::serve::{Log, Server};
 use crate::setup::{self, Need};
 use crate::toolchain::Toolchain;
+use crate::visit;
 
 /// 16 MiB, 100 requests and an echo, even where it is a hundred times slower than it should be.
 const CHECK_LIMIT: Duration = Duration::from_secs(180);
@@ -41,6 +43,8 @@ struct Row {
 #[derive(Debug)]
 struct Measured {
     report: Value,
+    /// What a page in another browser got back; from the server in Chromium.
+    page: Option<Value>,
 }
 
 pub(crate) fn command(request: &Request<'_>) -> Result<()> {
@@ -75,6 +79,9 @@ pub(crate) fn command(request: &Request<'_>) -> Result<()> {
         }))?;
     } else {
         print(&shown)?;
+        for report in rows.iter().filter_map(|row| row.outcome.as_ref().ok()?.page.as_ref()) {
+            print(&visit::shown(report))?;
+        }
         if pictured {
             print(&format!("picture of the app's page: {}", screenshot.display()))?;
         }
@@ -163,7 +170,13 @@ fn measure(runtime: Runtime, screenshot: &Path) -> Result<Measured> {
     let at = server.ready.socket_address();
     note(&format!("{name}: ready on {at} after {}; checking with the native client ...", seconds(start.elapsed())));
     let start = Instant::now();
-    let checked = check(runtime, &server);
+    let checked = check(runtime, &server).and_then(|measured| match runtime {
+        Runtime::Chromium => {
+            note(&format!("{name}: connecting from a page in another Chromium ..."));
+            Ok(Measured { page: Some(visit::visit(&server.ready)?), ..measured })
+        }
+        Runtime::Native | Runtime::Node => Ok(measured),
+    });
     let last_words = server.last_words();
     note(&format!("{name}: checked in {}; stopping ...", seconds(start.elapsed())));
     let start = Instant::now();
@@ -186,7 +199,7 @@ fn check(runtime: Runtime, server: &Server) -> Result<Measured> {
     let report = outcome.text.lines().rev().find_map(|line| serde_json::from_str(line).ok());
     let report =
         report.ok_or_else(|| Error::failed(format!("{what}: no report from the client: {}", outcome.all())))?;
-    Measured { report }.verified()
+    Measured { report, page: None }.verified()
 }
 
 impl Measured {
@@ -231,7 +244,8 @@ impl Row {
         object.insert("runtime".into(), self.runtime.name().into());
         match &self.outcome {
             Ok(measured) => {
-                object.extend(measured.report.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())))
+                object.extend(measured.report.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())));
+                object.extend(measured.page.iter().map(|page| ("page".to_string(), page.clone())));
             }
             Err(error) => object.extend([("ok".into(), false.into()), ("error".into(), error.to_string().into())]),
         }
@@ -263,7 +277,7 @@ mod tests {
             "sha256": sha256, "sha256_expected": "0123456789abcdef", "requests_ok": 100, "requests": 100, "echo_ok": true,
             "error": null,
         });
-        Measured { report }
+        Measured { report, page: None }
     }
 
     #[test]

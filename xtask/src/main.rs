@@ -21,6 +21,7 @@ mod suites;
 mod testing;
 mod toolchain;
 mod user_files;
+mod visit;
 mod wasm_cargo;
 
 use std::process::{Command, ExitCode};

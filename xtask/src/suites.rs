@@ -175,7 +175,7 @@ fn unit_tests() -> Vec<PathBuf> {
     let elsewhere = [files(&LINKING), files(&CONFORMANCE)].concat();
     let mut tests = tests_in("emscripten-lib/test");
     tests.retain(|test| !elsewhere.contains(test));
-    [tests, tests_in("iwa/test/unit")].concat()
+    [tests, tests_in("iwa/test/unit"), tests_in("interop/test")].concat()
 }
 
 fn files(names: &[&str]) -> Vec<PathBuf> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::cases::{self, Outcome, Target};
 use crate::{Client, Error, Http, Pin};
 
 /// What to show.
@@ -24,6 +25,10 @@ pub enum Exchange {
     Parallel,
     /// A ClientHello of more than one datagram, as a post-quantum key share makes it
     PostQuantum,
+    /// A second connection that resumes the session of the first
+    Resumption,
+    /// A request in 0-RTT, accepted
+    ZeroRtt,
     /// A key update in the middle of a download, and another one
     KeyUpdate,
     /// Another local port in the middle of a download
@@ -64,10 +69,12 @@ pub async fn run(exchange: Exchange, plan: Plan) -> Result<(), Error> {
             Exchange::Upload => http::upload(plan).await,
             Exchange::Parallel => http::parallel(plan).await,
             Exchange::PostQuantum => transport::post_quantum(plan).await,
+            Exchange::Resumption => transport::resumption(plan).await,
+            Exchange::ZeroRtt => transport::zero_rtt(plan).await,
             Exchange::KeyUpdate => transport::key_update(plan).await,
             Exchange::Rebinding => transport::rebinding(plan).await,
             Exchange::Chacha20 => transport::chacha20(plan).await,
-            Exchange::VersionNegotiation => transport::version_negotiation(plan).await,
+            Exchange::VersionNegotiation => plan.case(cases::an_unknown_version_is_answered_with_the_known_ones).await,
             Exchange::Connections => transport::connections(plan).await,
         }
     };
@@ -82,6 +89,14 @@ impl Plan {
 
     async fn connect(self) -> Result<quinn::Connection, Error> {
         self.client()?.connect(self.server, &[b"h3"]).await
+    }
+
+    /// Runs one of the client's cases.
+    async fn case<C: Future<Output = Result<Outcome, Error>>>(self, case: impl Fn(Target) -> C) -> Result<(), Error> {
+        match case(Target { server: self.server, pin: self.pin, max_body: self.bytes }).await? {
+            Outcome::Passed => Ok(()),
+            Outcome::Failed(why) | Outcome::Skipped(why) => Err(Error::new("it was seen otherwise", why)),
+        }
     }
 
     async fn http(self) -> Result<Http, Error> {

@@ -9,7 +9,7 @@ use rustls::CipherSuite;
 
 use super::Plan;
 use super::http::download;
-use crate::cases::{Outcome, Target, an_unknown_version_is_answered_with_the_known_ones};
+use crate::session::{Place, Returning, get as get_bytes};
 use crate::{Error, Http};
 
 pub(super) async fn handshake(plan: Plan) -> Result<(), Error> {
@@ -32,6 +32,28 @@ pub(super) async fn post_quantum(plan: Plan) -> Result<(), Error> {
     let connecting = plan.client()?.start(plan.server, alpn)?;
     let connection = connecting.await.map_err(|error| Error::new("connect", error))?;
     get(&Http::new(connection).await?).await
+}
+
+pub(super) async fn resumption(plan: Plan) -> Result<(), Error> {
+    let (resumed, _) = return_with_a_ticket(plan).await?;
+    if resumed { Ok(()) } else { Err(Error::new("the second connection", "a full handshake")) }
+}
+
+pub(super) async fn zero_rtt(plan: Plan) -> Result<(), Error> {
+    match return_with_a_ticket(plan).await? {
+        (_, Some(true)) => Ok(()),
+        (_, Some(false)) => Err(Error::new("early data", "refused")),
+        (_, None) => Err(Error::new("early data", "the ticket does not allow any")),
+    }
+}
+
+/// Whether the second of two connections resumed the session of the first, and what came of its early data.
+async fn return_with_a_ticket(plan: Plan) -> Result<(bool, Option<bool>), Error> {
+    let client = Returning::new(plan.server, plan.pin)?;
+    let place = Place { address: plan.server, alpn: b"h3" };
+    let ticket = client.ticket(place).await?;
+    let (handshake, ()) = client.visit(place, Some(ticket), get_bytes).await?;
+    Ok((handshake.resumed, handshake.early_data))
 }
 
 pub(super) async fn key_update(plan: Plan) -> Result<(), Error> {
@@ -95,14 +117,6 @@ pub(super) async fn chacha20(plan: Plan) -> Result<(), Error> {
     let connecting = client.endpoint().connect_with(config, plan.server, "localhost");
     let connection = connecting.map_err(|error| failed(&error))?.await.map_err(|error| failed(&error))?;
     download(&Http::new(connection).await?, plan.bytes, |_| ()).await
-}
-
-pub(super) async fn version_negotiation(plan: Plan) -> Result<(), Error> {
-    let target = Target { server: plan.server, pin: plan.pin, max_body: 0 };
-    match an_unknown_version_is_answered_with_the_known_ones(target).await? {
-        Outcome::Passed => Ok(()),
-        Outcome::Failed(why) | Outcome::Skipped(why) => Err(Error::new("an Initial of an unknown version", why)),
-    }
 }
 
 pub(super) async fn connections(plan: Plan) -> Result<(), Error> {

@@ -21,18 +21,18 @@ pub struct Returning {
 
 /// A server, and the name of the application protocol.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub(super) address: SocketAddr,
-    pub(super) alpn: &'static [u8],
+pub(crate) struct Place {
+    pub(crate) address: SocketAddr,
+    pub(crate) alpn: &'static [u8],
 }
 
 /// How a handshake went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Handshake {
+pub(crate) struct Handshake {
     /// The server showed no certificate: it took the ticket.
-    pub(super) resumed: bool,
+    pub(crate) resumed: bool,
     /// What came of the early data. None: none was sent, the ticket or its lack did not allow it.
-    pub(super) early_data: Option<bool>,
+    pub(crate) early_data: Option<bool>,
 }
 
 impl Handshake {
@@ -66,7 +66,7 @@ impl Returning {
 
     /// Connects, offering `ticket`, and runs `exchange` on the connection: in early data where the ticket allows it, and
     /// again on the same connection where the server has refused that.
-    pub(super) async fn visit<T>(
+    pub(crate) async fn visit<T>(
         &self,
         place: Place,
         ticket: Option<Ticket>,
@@ -106,7 +106,7 @@ impl Returning {
     }
 
     /// A full handshake with a request, and a ticket of it. Tickets that are left from before are thrown away.
-    pub(super) async fn ticket(&self, place: Place) -> Result<Ticket, Error> {
+    pub(crate) async fn ticket(&self, place: Place) -> Result<Ticket, Error> {
         let mut tickets = self.tickets(place, 1).await?;
         Ok(tickets.remove(0))
     }
@@ -139,7 +139,7 @@ impl Returning {
 const LENGTH: u64 = 5000;
 
 /// `GET /bytes/5000`, checked.
-pub(super) async fn get(connection: quinn::Connection) -> Result<(), Error> {
+pub(crate) async fn get(connection: quinn::Connection) -> Result<(), Error> {
     get_with(&Http::new(connection).await?).await
 }
 

@@ -14,6 +14,7 @@ use crate::cases::Outcome;
 use crate::{Error, Pin};
 
 pub use client::Returning;
+pub(crate) use client::{Place, get};
 pub use server::ServerCommand;
 pub use wallet::{Ticket, Wallet};
 
