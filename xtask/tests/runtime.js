@@ -81,8 +81,9 @@ export function testRuntime(runtime) {
         ['405', ['--request', 'DELETE', `${url}/`]],
       ];
       for (const [status, args] of cases) {
-        const { stdout, stderr } = await curl(['--output', '/dev/null', '--write-out', '%{http_code}', ...args]);
+        const { code, stdout, stderr } = await curl(['--output', '/dev/null', '--write-out', '%{http_code}', ...args]);
         assert.equal(stdout, status, `${args.join(' ')}: ${stderr}`);
+        assert.equal(code, 0, `${args.join(' ')}: ${stderr}`);
       }
     });
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use quinn_proto::{
@@ -257,6 +257,10 @@ impl RecvStream {
 
 impl Drop for RecvStream {
     fn drop(&mut self) {
+        // A client that has sent all of it may take STOP_SENDING for a failure of the whole exchange, as curl 8.22 does:
+        // only what goes on is stopped. What has come is bounded by the stream's window.
+        let mut cx = Context::from_waker(Waker::noop());
+        while !self.closed && matches!(self.poll_chunk(&mut cx), Poll::Ready(Ok(Some(_)))) {}
         if !self.closed {
             self.stop(VarInt::from_u32(0));
         }
