@@ -99,8 +99,4 @@ export const CASES = [
  * What the server does not have yet, by case: a failure there is reported with this reason and does not fail the run.
  * @type {Record<string, string>}
  */
-export const NOT_YET = {
-  upload: 'the server has no /upload yet',
-  webtransport: 'the server has no WebTransport yet',
-  websocket: 'the server has no WebSocket over HTTP/3 yet',
-};
+export const NOT_YET = {};

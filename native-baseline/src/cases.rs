@@ -19,6 +19,7 @@ use ::http::{Method, StatusCode};
 use crate::{Client, Error, Http, Pin};
 
 pub(crate) use transport::an_unknown_version_is_answered_with_the_known_ones;
+pub(crate) use webtransport::streams_and_datagrams_come_back;
 
 /// How long one case may take.
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -74,7 +74,7 @@ async fn uni_of(raw: &Raw, session: u64) -> Result<Vec<u8>, Error> {
     }
 }
 
-pub(super) async fn streams_and_datagrams_come_back(target: Target) -> Result<Outcome, Error> {
+pub(crate) async fn streams_and_datagrams_come_back(target: Target) -> Result<Outcome, Error> {
     let raw = Raw::new(target).await?;
     let session = raw.session("/echo").await?;
     let id = session.id();

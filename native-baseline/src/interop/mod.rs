@@ -39,6 +39,8 @@ pub enum Exchange {
     VersionNegotiation,
     /// Connections one after another, a request on each
     Connections,
+    /// Streams and datagrams of a WebTransport session, echoed
+    Webtransport,
 }
 
 /// Against which server, and how much.
@@ -76,6 +78,7 @@ pub async fn run(exchange: Exchange, plan: Plan) -> Result<(), Error> {
             Exchange::Chacha20 => transport::chacha20(plan).await,
             Exchange::VersionNegotiation => plan.case(cases::an_unknown_version_is_answered_with_the_known_ones).await,
             Exchange::Connections => transport::connections(plan).await,
+            Exchange::Webtransport => plan.case(cases::streams_and_datagrams_come_back).await,
         }
     };
     let late = || Error::new("the exchange", format!("no end within {} s", plan.limit.as_secs()));
