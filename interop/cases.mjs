@@ -48,7 +48,7 @@ export const CASES = [
   { name: 'resumption', shows: 'a second connection that resumes the session of the first', bytes: 1024 },
   {
     name: 'zero-rtt',
-    shows: 'a request in 0-RTT, accepted',
+    shows: 'a request in 0-RTT; that it was accepted, where the client can tell (aioquic, quinn)',
     bytes: 1024,
     relay: [],
     evidence: (report) => unless(report.to_server.packets.zero_rtt > 0, 'no 0-RTT packet was sent'),
