@@ -142,6 +142,12 @@ control.addEventListener('state', () => {
   if (!busy) $('counts').dataset.live = 'false'; // the last ones stay to be read
   tell({ state, exitCode, failure });
 });
+control.addEventListener('certificate', () => {
+  showIdentity(control.ready);
+  $('copied').textContent = ''; // what was copied may be the last one's
+  const { cert_sha256: now, next_sha256: next } = control.ready ?? {};
+  log.add(`INFO certificate SHA-256 ${now}${next ? `, the next one's ${next}` : ''}`);
+});
 control.addEventListener('stats', (event) => showCounts(/** @type {CustomEvent} */ (event).detail));
 control.addEventListener('kept', (event) => {
   const { path, data } = /** @type {CustomEvent} */ (event).detail;

@@ -2,13 +2,14 @@
  * The life of the server as the page sees it: stopped, starting, running, stopping, failed, and again. It owns the
  * worker and its deadlines, and knows nothing of the page: state, output and counts leave as events.
  *
- * Events: `state` (read .state, .ready, .failure), `output` {stream, line}, `stats` {the server's counters}, `kept` {path,
- * data} of a file that the server leaves behind.
+ * Events: `state` (read .state, .ready, .failure), `certificate` (another one, or the next one is known: read .ready),
+ * `output` {stream, line}, `stats` {the server's counters}, `kept` {path, data} of a file that the server leaves behind.
  */
 
 /**
  * @typedef {'stopped' | 'starting' | 'running' | 'stopping' | 'failed'} State
- * @typedef {{ready: true, address: string, port: number, cert_sha256: string, cert_pem: string}} Ready
+ * @typedef {{cert_sha256: string, cert_pem: string, next_sha256?: string | null}} Certificate
+ * @typedef {{ready: true, address: string, port: number} & Certificate} Ready
  * @typedef {{args: string[], files?: import('./emscripten-program.js').ProgramFile[], keep?: string[]}} StartOptions
  * @typedef {{exitCode: number | null, reason: string}} Failure `exitCode` is null when the program did not exit by
  *   itself; `reason` is its last word
@@ -24,7 +25,7 @@ const STOP_DEADLINE = 5000;
 export class ServerControl extends EventTarget {
   /** @type {State} */
   state = 'stopped';
-  /** What the running server said of itself. @type {Ready | null} */
+  /** What the running server said of itself, with its certificate of now. @type {Ready | null} */
   ready = null;
   /** Why `state` is failed. @type {Failure | null} */
   failure = null;
@@ -126,6 +127,9 @@ export class ServerControl extends EventTarget {
     if (report.ready && this.state === 'starting') {
       this.ready = report;
       this.#enter('running');
+    } else if (report.certificate && this.ready) {
+      this.ready = { ...this.ready, ...report.certificate };
+      this.dispatchEvent(new Event('certificate'));
     } else if (report.stats) {
       this.dispatchEvent(new CustomEvent('stats', { detail: report.stats }));
     }

@@ -124,6 +124,23 @@ test('a server that does not stop is ended after the deadline', async () => {
   assert.match(lines.join(), /did not stop within/);
 });
 
+test('another certificate is what the running server has from then on', () => {
+  const { control, workers, states } = setUp();
+  control.start({ args: [] });
+  /** @type {any[]} */
+  const seen = [];
+  control.addEventListener('certificate', () => seen.push(control.ready));
+  const announced = { cert_sha256: 'aa', cert_pem: '', next_sha256: 'bb' };
+  const renewed = { cert_sha256: 'bb', cert_pem: 'second', next_sha256: null };
+  workers[0].report({ certificate: renewed }); // before it is ready there is nothing to be shown
+  workers[0].report(READY);
+  workers[0].report({ certificate: announced });
+  workers[0].report({ certificate: renewed });
+  assert.deepEqual(seen, [{ ...READY, ...announced }, { ...READY, ...renewed }]);
+  assert.deepEqual(control.ready, { ...READY, ...renewed });
+  assert.deepEqual(states, ['starting', 'running']);
+});
+
 test('counts arrive as events, other output as lines', () => {
   const { control, workers } = setUp();
   /** @type {any[]} */
