@@ -78,6 +78,7 @@ pub const ALL: &[Case] = &cases![
     http::health_and_metrics_are_served,
     http::trailers_come_back,
     http::a_body_of_another_length_than_declared_is_malformed,
+    http::a_body_that_nobody_reads_is_stopped_without_an_error,
     http::a_hundred_requests_at_once_are_answered,
     hq::http_0_9_transfers_bytes,
     hq::http_0_9_resets_what_it_does_not_have,

@@ -15,7 +15,15 @@ use socket_iwa_server::{CertificateSource, Event, Server};
 use arguments::Arguments;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // --help and --version.
+        Err(said) if !said.use_stderr() => said.exit(),
+        Err(error) => {
+            eprintln!("{}", one_line(&error.to_string()));
+            return ExitCode::from(2);
+        }
+    };
     tracing_subscriber::fmt()
         .with_max_level(arguments.log)
         .with_writer(std::io::stderr)
@@ -99,6 +107,15 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map_err(|error| Failure::Run(format!("the socket failed: {error}")))?;
     print(&json!({ "stopped": true }), "stopped");
     Ok(())
+}
+
+/// What clap says of a wrong argument, without the usage behind it.
+fn one_line(error: &str) -> String {
+    let mut paragraphs = error.trim().split("\n\n").filter(|said| !said.starts_with("Usage:"));
+    let line = |said: &str| said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let wrong = line(paragraphs.next().unwrap_or_default());
+    // "For more information, try '--help'."
+    paragraphs.fold(wrong, |said, more| format!("{said}. {}", line(more)))
 }
 
 /// The names a generated certificate is for: the address, and `localhost`.

@@ -177,3 +177,32 @@ pub(super) async fn a_body_of_another_length_than_declared_is_malformed(target: 
     }
     Ok(Outcome::Passed)
 }
+
+pub(super) async fn a_body_that_nobody_reads_is_stopped_without_an_error(target: Target) -> Result<Outcome, Error> {
+    use super::raw::{DATA, Raw, headers, varints};
+    const H3_NO_ERROR: u64 = 0x100;
+    const LENGTH: u64 = 1 << 30;
+    let raw = Raw::new(target).await?;
+    for (method, path, expected) in [("POST", "/nothing", 404), ("PUT", "/", 405), ("GET", "/bytes/10", 200)] {
+        let request = [(":method", method), (":scheme", "https"), (":authority", "l"), (":path", path)];
+        let mut exchange = raw.bi(&[headers(&request), varints(&[DATA, LENGTH])].concat()).await?;
+        let status = exchange.status().await?;
+        if status != expected {
+            return Ok(Outcome::Failed(format!("{method} {path}: {status}")));
+        }
+        // More than any window holds: a client that is not stopped waits here for ever.
+        let chunk = vec![7; 64 << 10];
+        let stopped = loop {
+            match exchange.send.write_all(&chunk).await {
+                Ok(()) => {}
+                Err(quinn::WriteError::Stopped(code)) => break code.into_inner(),
+                Err(error) => return Err(Error::new(format!("write the body of {method} {path}"), error)),
+            }
+        };
+        if stopped != H3_NO_ERROR {
+            return Ok(Outcome::Failed(format!("{method} {path}: stopped with {stopped:#x}")));
+        }
+        exchange.read_to_end().await?;
+    }
+    Ok(Outcome::Passed)
+}

@@ -253,17 +253,22 @@ impl RecvStream {
             self.connection.mark_dirty();
         }
     }
-}
 
-impl Drop for RecvStream {
-    fn drop(&mut self) {
+    /// As [`stop`](Self::stop), if the client has more to send.
+    pub(crate) fn stop_the_rest(&mut self, code: VarInt) {
         // A client that has sent all of it may take STOP_SENDING for a failure of the whole exchange, as curl 8.22 does:
         // only what goes on is stopped. What has come is bounded by the stream's window.
         let mut cx = Context::from_waker(Waker::noop());
         while !self.closed && matches!(self.poll_chunk(&mut cx), Poll::Ready(Ok(Some(_)))) {}
         if !self.closed {
-            self.stop(VarInt::from_u32(0));
+            self.stop(code);
         }
+    }
+}
+
+impl Drop for RecvStream {
+    fn drop(&mut self) {
+        self.stop_the_rest(VarInt::from_u32(0));
         self.connection.state.borrow_mut().wakers.read.remove(&self.id);
     }
 }

@@ -225,6 +225,64 @@ async fn a_stopping_server_says_goaway() {
 }
 
 #[tokio::test]
+async fn goaway_names_no_request_that_is_answered() {
+    // POST /echo: the static table's entries 20 and 23, and names 0 and 1 with literal values (RFC 9204, appendix A).
+    const POST: &[u8] = b"\x01\x0e\x00\x00\xd4\xd7\x50\x01l\x51\x05/echo";
+    let mut server = Server::start(&["--drain-timeout", "60"]);
+    let client = Client::new(server.address, server.pin).unwrap();
+    let connection = client.connect(server.address, &[b"h3"]).await.unwrap();
+    let mut control = connection.open_uni().await.unwrap();
+    // A control stream with empty settings.
+    control.write_all(&[0, 4, 0]).await.unwrap();
+    let (mut first, mut second) = (connection.open_bi().await.unwrap(), connection.open_bi().await.unwrap());
+    let (half, rest) = POST.split_at(5);
+    first.0.write_all(half).await.unwrap();
+    let mut byte = [0];
+    // That one is answered, and then the first, shows that they were accepted in this order.
+    second.0.write_all(POST).await.unwrap();
+    second.1.read_exact(&mut byte).await.unwrap();
+    first.0.write_all(rest).await.unwrap();
+    first.1.read_exact(&mut byte).await.unwrap();
+    server.close_stdin();
+    let highest = u64::from(second.0.id());
+    let named = loop {
+        let mut stream = connection.accept_uni().await.unwrap();
+        stream.read_exact(&mut byte).await.unwrap();
+        if byte == [0] {
+            break goaway(&mut stream).await;
+        }
+    };
+    assert!(named > highest, "{named} and {highest}");
+    second.0.write_all(b"\x00\x05whole").await.unwrap();
+    for mut stream in [first, second] {
+        stream.0.finish().unwrap();
+        stream.1.read_to_end(1000).await.unwrap();
+    }
+}
+
+/// What GOAWAY names on a control stream.
+async fn goaway(control: &mut quinn::RecvStream) -> u64 {
+    const GOAWAY: u64 = 7;
+    loop {
+        let (kind, length) = (varint(control).await, varint(control).await);
+        if kind == GOAWAY {
+            return varint(control).await;
+        }
+        control.read_exact(&mut vec![0; length as usize]).await.unwrap();
+    }
+}
+
+/// A variable-length integer (RFC 9000, section 16).
+async fn varint(stream: &mut quinn::RecvStream) -> u64 {
+    let mut bytes = [0; 8];
+    stream.read_exact(&mut bytes[..1]).await.unwrap();
+    let length = 1 << (bytes[0] >> 6);
+    stream.read_exact(&mut bytes[1..length]).await.unwrap();
+    bytes[0] &= 0x3f;
+    bytes[..length].iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+}
+
+#[tokio::test]
 async fn a_qlog_is_a_json_text_sequence_of_version_0_3() {
     let scratch = Scratch::new("qlog");
     let directory = scratch.path("qlog");

@@ -35,6 +35,9 @@ use respond::{text, too_early};
 
 type RequestStream = h3::server::RequestStream<H3Stream<Bytes>, Bytes>;
 
+/// Between the numbers of two requests one after the other (RFC 9000, section 2.1).
+const REQUEST_STEP: u64 = 4;
+
 /// A connection as its requests see it.
 struct Client {
     connection: Connection,
@@ -73,22 +76,29 @@ pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
         }
     });
     let mut draining = pin!(connection.draining().fuse());
+    // The numbers of the request accepted last, and of the highest one: a header section that comes late is accepted after
+    // those of higher requests.
+    let (mut last, mut highest) = (0, 0);
     loop {
         let next = match select(pin!(http.accept()), draining.as_mut()).await {
             Either::Left((accepted, _)) => Some(accepted),
             Either::Right(_) => None,
         };
         let Some(accepted) = next else {
-            // What was accepted is answered; what comes now is rejected, and may be sent elsewhere. The 1 is the stream
-            // after the last one accepted, which GOAWAY names (RFC 9114, section 5.2); h3 alone would still accept it.
+            // What was accepted is answered; what comes now is rejected, and may be sent elsewhere. GOAWAY names the stream
+            // after the highest one accepted (RFC 9114, section 5.2), h3 wants it relative to the last one. It alone would
+            // still accept streams below that.
             closing.set(true);
-            if let Err(error) = http.shutdown(1).await {
+            let after_last = ((highest - last) / REQUEST_STEP) as usize + 1;
+            if let Err(error) = http.shutdown(after_last).await {
                 return tracing::debug!("http: {error}");
             }
             continue;
         };
         match accepted {
             Ok(Some(resolver)) => {
+                last = resolver.frame_stream.id().into_inner();
+                highest = highest.max(last);
                 // Of this moment: had the handshake been complete a turn earlier, it would be nobody's replay.
                 let early = !connection.is_established();
                 let task = request(client.clone(), resolver, early);
