@@ -4,9 +4,11 @@
 mod frames;
 mod hq;
 mod http;
+mod initials;
 mod path;
 mod raw;
 mod transport;
+mod unfinished;
 mod websocket;
 mod webtransport;
 
@@ -95,6 +97,8 @@ pub const ALL: &[Case] = &cases![
     transport::garbage_datagrams_hold_up_nobody,
     transport::a_datagram_from_port_0_holds_up_nobody,
     transport::a_handshake_that_is_never_finished_holds_up_nobody,
+    initials::a_malformed_first_packet_is_closed_with_its_code,
+    initials::a_first_packet_that_is_short_or_changed_is_not_answered,
     path::a_client_that_moves_in_a_download_gets_all_of_it,
     path::a_nat_that_rebinds_in_a_download_loses_nothing,
     path::a_key_update_by_the_client_is_followed,
@@ -127,6 +131,11 @@ pub const ALL: &[Case] = &cases![
     websocket::a_broken_rule_is_told_with_its_code,
     websocket::a_socket_without_a_place_or_of_another_version_is_refused,
     websocket::a_socket_that_ends_without_a_close_ends_the_stream,
+    unfinished::requests_that_are_never_finished_hold_up_nobody,
+    unfinished::a_request_that_comes_byte_by_byte_is_answered,
+    unfinished::requests_that_are_reset_at_once_hold_up_nobody,
+    // Last: for some seconds new clients have to prove their addresses.
+    initials::a_flood_of_first_packets_holds_up_nobody,
 ];
 
 impl Case {

@@ -4,6 +4,7 @@
 pub mod cases;
 pub mod check;
 mod http3;
+mod initial;
 pub mod interop;
 mod pinned;
 pub mod session;

@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustls::quic::{Keys, Version};
-use rustls::{CipherSuite, Side, SupportedCipherSuite};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
 use crate::Error;
+use crate::initial::{self, Cursor};
 
 /// Passes datagrams between one client and a server, and records those of the handshake.
 pub(super) struct Recorder {
@@ -118,39 +117,9 @@ impl Recording {
 }
 
 /// The ServerHello in a server's datagram, if it begins with an Initial packet of the connection that the client began
-/// with `id` (RFC 9001, section 5.2: that is all one needs to know).
-fn server_hello(mut datagram: Vec<u8>, id: &[u8]) -> Option<Vec<u8>> {
-    // A long header of type 0.
-    if datagram.first()? & 0xf0 & !0x40 != 0x80 {
-        return None;
-    }
-    let (number_at, end) = {
-        let mut cursor = Cursor(&datagram);
-        cursor.connection_ids()?;
-        let token = cursor.varint()?;
-        cursor.take(token)?;
-        let length = cursor.varint()?;
-        let number_at = datagram.len() - cursor.0.len();
-        (number_at, number_at.checked_add(length)?)
-    };
-    let provider = rustls::crypto::ring::default_provider();
-    let suite = provider.cipher_suites.iter().find_map(|suite| match suite {
-        SupportedCipherSuite::Tls13(suite) if suite.common.suite == CipherSuite::TLS13_AES_128_GCM_SHA256 => {
-            Some(*suite)
-        }
-        _ => None,
-    })?;
-    let keys = Keys::initial(Version::V1, suite, suite.quic_suite()?.quic, id, Side::Client).remote;
-
-    let packet = datagram.get_mut(..end)?;
-    let sample = packet.get(number_at + 4..number_at + 4 + keys.header.sample_len())?.to_vec();
-    let (first, rest) = packet.split_first_mut()?;
-    keys.header.decrypt_in_place(&sample, first, rest.get_mut(number_at - 1..number_at + 3)?).ok()?;
-    let payload_at = number_at + usize::from(*first & 3) + 1;
-    let (header, payload) = packet.split_at_mut_checked(payload_at)?;
-    let number = header[number_at..].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-    let payload = keys.packet.decrypt_in_place(number, header, payload).ok()?;
-    crypto_frame(payload)
+/// with `id`.
+fn server_hello(datagram: Vec<u8>, id: &[u8]) -> Option<Vec<u8>> {
+    crypto_frame(&initial::open(datagram, id)?)
 }
 
 /// The data of the CRYPTO frame at offset 0 (RFC 9000, section 19.6).
@@ -197,43 +166,4 @@ fn has_pre_shared_key(hello: &[u8]) -> Option<bool> {
         cursor.take(length.into())?;
     }
     Some(false)
-}
-
-/// Reads from the front of a slice.
-struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        self.take(1).map(|byte| byte[0])
-    }
-
-    fn short(&mut self) -> Option<u16> {
-        self.take(2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]))
-    }
-
-    /// A variable-length integer (RFC 9000, section 16).
-    fn varint(&mut self) -> Option<usize> {
-        let first = self.byte()?;
-        let rest = self.take((1 << (first >> 6)) - 1)?;
-        let value = rest.iter().fold(u64::from(first & 0x3f), |value, byte| value << 8 | u64::from(*byte));
-        value.try_into().ok()
-    }
-
-    /// The IDs of a long header of version 1: the destination's and the source's.
-    fn connection_ids(&mut self) -> Option<(&'a [u8], &'a [u8])> {
-        self.take(1)?;
-        if self.take(4)? != [0, 0, 0, 1] {
-            return None;
-        }
-        let destination = self.byte()?;
-        let destination = self.take(destination.into())?;
-        let source = self.byte()?;
-        Some((destination, self.take(source.into())?))
-    }
 }

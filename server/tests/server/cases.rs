@@ -20,10 +20,49 @@ async fn every_case_holds_natively() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
+async fn passes(server: &Server, name: &str) {
+    let target = Target { server: server.address, pin: server.pin, max_body: MAX_BODY };
+    let case = ALL.iter().find(|case| case.name == name).unwrap();
+    assert_eq!(case.run(target).await, Outcome::Passed, "{name}");
+}
+
+#[tokio::test]
+async fn a_flood_of_first_packets_costs_bounded_memory_and_is_let_go() {
+    let limits = ["--max-handshakes", "100", "--handshake-timeout", "2", "--stats-interval", "1"];
+    let mut server = Server::start(&limits);
+    let before = server.peak_memory();
+    passes(&server, "a_flood_of_first_packets_holds_up_nobody").await;
+    let grown = server.peak_memory() - before;
+    // The flood began 2000 connections, of which each that is accepted costs some 60 KiB.
+    assert!(grown < 20 << 20, "{grown} bytes");
+    loop {
+        let stats = server.stats();
+        if stats["handshakes"] == 0 && stats["connections"] == 0 {
+            assert!(stats["retries_total"].as_u64() > Some(0), "{stats}");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_that_are_reset_or_never_finished_cost_bounded_memory_and_are_let_go() {
+    let mut server = Server::start(&["--stats-interval", "1"]);
+    let names = ["requests_that_are_reset_at_once_hold_up_nobody", "requests_that_are_never_finished_hold_up_nobody"];
+    // What a client may cost, and others after it not again.
+    for name in names {
+        passes(&server, name).await;
+    }
+    let before = server.peak_memory();
+    for name in names.repeat(4) {
+        passes(&server, name).await;
+    }
+    let grown = server.peak_memory() - before;
+    assert!(grown < 8 << 20, "{grown} bytes");
+    while server.stats()["connections"] != 0 {}
+}
+
 #[tokio::test]
 async fn the_server_serves_ipv6() {
     let server = Server::start(&["--listen", "[::1]:0"]);
-    let target = Target { server: server.address, pin: server.pin, max_body: MAX_BODY };
-    let case = ALL.iter().find(|case| case.name == "an_echo_stream_comes_back").unwrap();
-    assert_eq!(case.run(target).await, Outcome::Passed);
+    passes(&server, "an_echo_stream_comes_back").await;
 }
