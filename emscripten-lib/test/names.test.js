@@ -57,8 +57,11 @@ before(async () => {
   if (whyNoChromium()) return;
   await new Promise((ready, failed) => {
     browserClosed = withBrowser((run) => {
-      inChromium = async (args, env = {}, program = 'resolve.js') =>
-        (await run(join(directory, program), args, { env })).stdout;
+      inChromium = async (args, env = {}, program = 'resolve.js') => {
+        const { code, stdout, stderr } = await run(join(directory, program), args, { env });
+        assert.equal(code, 0, stderr);
+        return stdout;
+      };
       ready(undefined);
       return new Promise((resolve) => {
         closeBrowser = () => resolve(undefined);

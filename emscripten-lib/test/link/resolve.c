@@ -68,7 +68,7 @@ static void loop(void *unused) {
     char name[NI_MAXHOST] = "";
     getnameinfo((struct sockaddr *)&peer, sizeof peer, name, sizeof name, NULL, 0, 0);
     printf("its name is %s\n", name);
-    exit(0);
+    emscripten_force_exit(0);
   }
   emscripten_async_call(loop, NULL, 1);
 }
@@ -78,7 +78,7 @@ static void in_callback(void *unused) {
   int code = getaddrinfo(arguments[2], arguments[3], &hints, &list);
   if (code != 0) {
     printf("getaddrinfo %d\n", code);
-    exit(1);
+    emscripten_force_exit(1);
   }
   peer = *(struct sockaddr_in *)list->ai_addr;
   freeaddrinfo(list);
