@@ -54,12 +54,13 @@ export class Memory {
   }
 
   /**
-   * Wasm has no unmapped pages: what can be found out is a null pointer and an end beyond the memory.
+   * Wasm has no unmapped pages: what can be found out is a null pointer and an end beyond the memory. Where memory may
+   * exceed 2 GiB pointers arrive unsigned; elsewhere one that is negative is beyond it.
    * @param {number} pointer
    * @param {number} length
    */
   check(pointer, length) {
-    if (length > 0 && (pointer === 0 || pointer + length > this.access.bytes().length)) throw EFAULT;
+    if (length > 0 && (pointer <= 0 || pointer + length > this.access.bytes().length)) throw EFAULT;
   }
 
   /**
@@ -71,7 +72,7 @@ export class Memory {
   buffer(pointer, size) {
     const asked = size >= 0 ? size : this.access.pointerSize === 4 ? size >>> 0 : Number.MAX_SAFE_INTEGER;
     const room = this.access.bytes().length - pointer;
-    if (asked > 0 && (pointer === 0 || room <= 0)) throw EFAULT;
+    if (asked > 0 && (pointer <= 0 || room <= 0)) throw EFAULT;
     return { pointer, length: Math.min(asked, room), asked };
   }
 

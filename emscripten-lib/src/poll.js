@@ -35,7 +35,7 @@ export function makePoll(FS, access, attempter) {
 
   /** @param {number} fds @param {number} count */
   function isFault(fds, count) {
-    return count > 0 && (fds === 0 || fds + count * POLLFD_SIZE > access.bytes().length);
+    return count > 0 && (fds <= 0 || fds + count * POLLFD_SIZE > access.bytes().length);
   }
 
   return {

@@ -124,6 +124,23 @@ CASE(bad_vectors) {
   close(fd);
 }
 
+// Where no memory is, on any machine.
+CASE(bad_pointers_beyond_all) {
+  int fd = bound();
+  void *volatile beyond = (void *)-1;
+  Address address = local(fd);
+  const char *sent = outcome(sendto(fd, beyond, 4, 0, &address.any, address.length));
+  const char *to = outcome(sendto(fd, "x", 1, 0, beyond, address.length));
+  const char *name = outcome(getsockname(fd, beyond, &address.length));
+  const char *length = outcome(getsockname(fd, &address.any, beyond));
+  const char *option = outcome(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, beyond, sizeof(int)));
+  const char *message = outcome(sendmsg(fd, beyond, 0));
+  const char *vector = outcome(writev(fd, beyond, 1));
+  const char *polled = outcome(poll(beyond, 1, 0));
+  result("%s, %s, %s, %s, %s, %s, %s, %s", sent, to, name, length, option, message, vector, polled);
+  close(fd);
+}
+
 CASE(bad_send_length_beyond_all) {
   static char byte = 'x';
   volatile size_t all = -1;
@@ -302,6 +319,7 @@ int main(void) {
   RUN(bad_accept_pointers);
   RUN(bad_messages);
   RUN(bad_vectors);
+  RUN(bad_pointers_beyond_all);
   RUN(bad_send_length_beyond_all);
   RUN(bad_receive_length_beyond_all);
   RUN(bad_stream_receive_length_beyond_all);
