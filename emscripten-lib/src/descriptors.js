@@ -1,7 +1,7 @@
 // Sockets as file descriptors of Emscripten's FS: the stock close, dup, fcntl, fstat, poll and select see an ordinary
 // stream. The one module besides stdin.js that knows FS. It never waits: suspending reads and writes are syscalls.js's.
 import {
-  EBADF, EFAULT, ENOTSOCK, ENOTTY, FIONBIO, FIONREAD, O_NONBLOCK, O_RDWR, S_IFDIR, S_IFSOCK, SOCK_STREAM,
+  EBADF, EFAULT, EMFILE, ENOTSOCK, ENOTTY, FIONBIO, FIONREAD, O_NONBLOCK, O_RDWR, S_IFDIR, S_IFSOCK, SOCK_STREAM,
 } from './abi.js';
 
 /** @typedef {import('./udp.js').UdpSocket | import('./tcp.js').TcpSocket} Socket */
@@ -88,6 +88,15 @@ export function makeDescriptors(FS, access) {
   }
 
   return {
+    /** Throws EMFILE when all are open: Linux finds a descriptor before it takes a connection off the queue. */
+    checkRoom() {
+      try {
+        FS.nextfd();
+      } catch {
+        throw EMFILE;
+      }
+    },
+
     /**
      * @param {(queue: import('./attempt.js').WaitQueue) => Socket} create
      * @param {number} flags O_NONBLOCK or 0

@@ -321,6 +321,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       const { node: { socket }, flags: mode } = listenable(fd);
       const room = pointer === 0 ? 0 : memory.readRoom(pointer, lengthPointer);
       return attempter.call(() => {
+        descriptors.checkRoom();
         const accepted = socket.accept();
         const newFd = descriptors.open((queue) => socket.adopt(accepted, queue), flags & SOCK_NONBLOCK ? O_NONBLOCK : 0);
         if (pointer !== 0) {

@@ -68,6 +68,7 @@ static const char *outcome(long value) {
     case EIO: return "EIO";
     case EISCONN: return "EISCONN";
     case ELOOP: return "ELOOP";
+    case EMFILE: return "EMFILE";
     case EMSGSIZE: return "EMSGSIZE";
     case ENETUNREACH: return "ENETUNREACH";
     case ENOENT: return "ENOENT";

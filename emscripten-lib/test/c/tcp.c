@@ -2,6 +2,7 @@
 #include "conformance.h"
 
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 
 static int tcp(void) {
   int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -196,6 +197,40 @@ CASE(tcp_accepted_socket_has_the_listeners_name) {
   Address a = local(pair.server), b = local(listener);
   result("%s", same(&a, &b) ? "same" : "other");
   finish(pair);
+  close(listener);
+}
+
+// Emscripten's limit is 4096 and fixed; Linux's is lowered, so that there is one to reach.
+static void allow_descriptors(rlim_t most) {
+#ifndef __EMSCRIPTEN__
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = most < limit.rlim_max ? most : limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+#endif
+}
+
+CASE(tcp_accept_without_a_free_descriptor_leaves_the_connection) {
+  static int taken[8192];
+  int listener = listening(), client = tcp(), count = 0;
+  timeout(listener, SO_RCVTIMEO, 10000);
+  Address address = local(listener);
+  must(connect(client, &address.any, address.length), "connect");
+  must(send(client, "still here", 11, 0), "send");
+  arrive(listener);
+  allow_descriptors(256);
+  while (count < 8192 && (taken[count] = dup(client)) >= 0) count++;
+  const char *duplicate = outcome(-1), *none = outcome(socket(AF_INET, SOCK_STREAM, 0));
+  const char *accepted = outcome(accept(listener, NULL, NULL));
+  while (count > 0) close(taken[--count]);
+  allow_descriptors(4096);
+  int server = accept(listener, NULL, NULL);
+  char data[16] = "";
+  timeout(server, SO_RCVTIMEO, 10000);
+  recv(server, data, sizeof data, 0);
+  result("%s, %s, %s, then %s", duplicate, none, accepted, data);
+  close(server);
+  close(client);
   close(listener);
 }
 
@@ -933,6 +968,7 @@ int main(void) {
   RUN(tcp_accept_timeout);
   RUN(tcp_accept_names_the_peer);
   RUN(tcp_accepted_socket_has_the_listeners_name);
+  RUN(tcp_accept_without_a_free_descriptor_leaves_the_connection);
   RUN(tcp_accept4_flags);
   RUN(tcp_accept4_unknown_flag);
   RUN(tcp_accept_does_not_inherit_nonblocking);
