@@ -42,6 +42,7 @@ export class TcpListener {
     this.pending = [];
     this.pulling = false;
     this.closed = false;
+    this.lost = false;
     /** @type {TCPServerSocket | undefined} */
     this.socket = undefined;
     /** @type {AcceptReader | undefined} */
@@ -80,7 +81,7 @@ export class TcpListener {
   }
 
   pull() {
-    if (this.pulling || this.closed || !this.reader || this.pending.length >= this.ahead) return;
+    if (this.pulling || this.closed || this.lost || !this.reader || this.pending.length >= this.ahead) return;
     this.pulling = true;
     this.take(this.reader).catch(() => {}).finally(() => {
       this.pulling = false;
@@ -90,10 +91,15 @@ export class TcpListener {
 
   /** @param {AcceptReader} reader */
   async take(reader) {
-    const { value: socket, done } = await reader.read();
-    if (done) {
-      // The port was lost: nothing will come.
+    const { value: socket, done } = await reader.read().catch(() => ({ value: undefined, done: true }));
+    if (done || !socket) {
+      // The port was lost, for good: nothing will come. An errored stream would say so again at once, without end.
       this.ahead = 0;
+      this.lost = true;
+      if (!this.closed) {
+        this.options.explain(`listen ${this.localAddress}:${this.localPort}: the browser has lost the port, and no ` +
+          'connection will come: close the socket and bind another');
+      }
       return;
     }
     socket.closed.catch(() => {});

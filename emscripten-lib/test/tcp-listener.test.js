@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EIO } from '../src/abi.js';
 import { TcpListener, listenerReleased } from '../src/tcp-listener.js';
 import { FakeTcpSocket, fakeTcpBrowser } from './fake-tcp.js';
-import { settled } from './support.js';
+import { domError, settled } from './support.js';
 
 /** @param {{ localAddress?: string, localPort?: number, ipv6Only?: boolean, browser?: ReturnType<typeof fakeTcpBrowser> }} [setup] */
 function create({ localAddress = '127.0.0.1', localPort = 0, ipv6Only = false, browser = fakeTcpBrowser() } = {}) {
@@ -93,6 +93,22 @@ test('a connection that fails to open is passed over', async () => {
   await settled();
   assert.equal(seen.connections, 1);
   assert.equal(listener.accept()?.socket, good);
+});
+
+test('a port that the browser has lost is read no more', async () => {
+  const { listener, explained } = await bound();
+  let reads = 0;
+  const reader = /** @type {AcceptReader} */ (listener.reader);
+  reader.read = () => {
+    // Without an end to it the event loop would never turn again.
+    return ++reads < 10 ? Promise.reject(domError('NetworkError')) : new Promise(() => {});
+  };
+  listener.listen(5);
+  await settled();
+  listener.listen(5);
+  await settled();
+  assert.equal(reads, 1);
+  assert.match(explained.join('\n'), /listen 127\.0\.0\.1:50000: the browser has lost the port/);
 });
 
 test('close() closes the connections that nobody accepted, and one that is being taken', async () => {
