@@ -301,7 +301,7 @@ export class UdpPort {
     const index = this.stripes.indexOf(broken);
     if (index < 0) return;
     this.stripes.splice(index, 1);
-    if (!this.closed) await this.exchange([broken], 1);
+    if (!this.closed || this.outstanding > 0) await this.exchange([broken], 1);
   }
 
   /**
@@ -316,9 +316,12 @@ export class UdpPort {
     if (this.sharing) await Promise.all(old.map((stripe) => stripe.close()));
   }
 
-  /** Opens one more socket on the port; tries until it has, or the port is closed. */
+  /**
+   * Opens one more socket on the port; tries until it has, or the port is closed. What a closed port still has to send
+   * is given up after the longest delay.
+   */
   async openAgain() {
-    for (let delay = 10; !this.closed; delay = Math.min(2 * delay, REOPEN_DELAY_MAX)) {
+    for (let delay = 10; !this.closed || this.outstanding > 0; delay = Math.min(2 * delay, REOPEN_DELAY_MAX)) {
       try {
         const stripe = await this.openStripe();
         if (this.closed && this.outstanding === 0) await stripe.close();
@@ -330,6 +333,10 @@ export class UdpPort {
           this.options.say(`the UDP socket on port ${this.localPort} was lost and cannot be reopened yet: ` +
             describe(error));
           this.options.onDrain();
+        }
+        if (this.closed && delay === REOPEN_DELAY_MAX) {
+          for (const message of this.waiting.splice(0)) this.sent(message);
+          return;
         }
         await pause(delay);
       }
@@ -413,7 +420,7 @@ export class UdpPort {
       } catch {
         return;
       }
-      if (this.stripes.length > 0) await this.drained();
+      await this.drained();
       await Promise.all(this.stripes.map((stripe) => stripe.close()));
       openPorts.delete(this);
       this.outstanding = 0;

@@ -153,6 +153,8 @@ export class UdpSocket extends SocketBase {
       this.port.close();
       this.port = undefined;
       this.state = 'unbound';
+      // Whoever waits for that port, in another thread.
+      this.queue.notifyListeners(WRITABLE);
     }
   }
 

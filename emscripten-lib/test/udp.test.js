@@ -286,6 +286,54 @@ test('a close right after a send lets the datagram out', async () => {
   assert.equal(browser.open().length, 0);
 });
 
+test('a close right after a send that the browser rejects lets those behind it out, and the port go', async () => {
+  const { socket, browser } = create();
+  await bind(socket, loopback(50_123));
+  browser.onWrite = (message) => {
+    if (message.remoteAddress === '192.0.2.1') throw domError('NetworkError', 'net::ERR_FAILED');
+  };
+  send(socket, at('192.0.2.1', 9));
+  send(socket, loopback(10));
+  send(socket, loopback(11));
+  socket.close();
+  for (let turn = 0; turn < 5; turn++) await settled();
+  assert.deepEqual(browser.sent.map(({ remotePort, from }) => [remotePort, from]), [[10, 50_123], [11, 50_123]]);
+  assert.equal(browser.open().length, 0);
+  const again = create({ browser });
+  assert.equal(await bind(again.socket, loopback(50_123)), 0);
+});
+
+test('what a closed socket cannot send is given up, and the port goes', async (context) => {
+  const { socket, browser } = create();
+  await bind(socket, loopback(50_124));
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const fail = () => { throw domError('NetworkError'); };
+  browser.onWrite = browser.onOpen = fail;
+  send(socket, loopback(9));
+  send(socket, loopback(10));
+  const { port } = socket;
+  socket.close();
+  for (let turn = 0; turn < 20; turn++) {
+    await settled();
+    context.mock.timers.tick(1000);
+  }
+  await port?.drained();
+  browser.onWrite = browser.onOpen = () => {};
+  const again = create({ browser });
+  assert.equal(await bind(again.socket, loopback(50_124)), 0);
+});
+
+test('connect() to AF_UNSPEC wakes whoever waits for the port it gives back', async () => {
+  const { socket, queue } = create();
+  send(socket, loopback(9));
+  assert.equal(thrown(() => socket.finishBind()), EAGAIN);
+  let woken = 0;
+  queue.addListener(() => woken++);
+  socket.disconnect();
+  assert.equal(woken, 1);
+  assert.equal(socket.finishBind(), 0);
+});
+
 test('a closed socket is EBADF to everyone, and wakes who waits', async () => {
   const { socket, queue } = create();
   await bind(socket);
