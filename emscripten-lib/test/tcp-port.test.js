@@ -210,6 +210,15 @@ test('tcpDrained() waits for the bytes of every connection, closed ones too', as
   await all;
 });
 
+test('tcpDrained() does not wait for a connection that is still being opened, nor for a closed one of these', async () => {
+  const opening = create();
+  const closed = create();
+  closed.port.close();
+  await tcpDrained();
+  for (const { socket } of [opening, closed]) socket.fail('NetworkError', 'Network Error.');
+  await settled();
+});
+
 test('keep-alive of an open connection is set where the platform can', async () => {
   const { port, socket } = await connected();
   assert.equal(port.setKeepAlive(true, 30), false);
