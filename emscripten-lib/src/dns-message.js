@@ -115,8 +115,9 @@ function readName(message, start) {
   const labels = [];
   let end = 0;
   let length = 1;
-  // A pointer may only lead further back (RFC 1035, 4.1.4: "a prior occurrence"), so there is no way in circles.
-  for (let offset = start, limit = start; ;) {
+  // A pointer may only lead further back (RFC 1035, 4.1.4: "a prior occurrence"), so there is no way in circles; and no
+  // name has more steps than the message has bytes.
+  for (let offset = start, limit = start, left = message.length; left > 0; left--) {
     const size = message[offset];
     if (size === undefined) throw new RangeError('a name goes beyond the message');
     if (size >= 0xc0) {
@@ -135,4 +136,5 @@ function readName(message, start) {
     labels.push(label.toLowerCase());
     offset += 1 + size;
   }
+  throw new RangeError('a name without end');
 }

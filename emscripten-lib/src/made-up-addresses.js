@@ -43,6 +43,8 @@ export class MadeUpAddresses {
       this.byAddress.set(ip.text, entry);
     }
     if (!entry.real && !entry.pending) this.fill(entry, found);
+    // An earlier lookup may have the answer, and this one have failed.
+    else found.catch(() => {});
     return entry.ip;
   }
 

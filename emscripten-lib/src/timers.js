@@ -10,6 +10,9 @@
  * @property {(alarm: Alarm) => void} cancel
  */
 
+/** The longest sleep, ms: setTimeout() takes a longer one for none at all. */
+const SLEEP_MAX = 0x7fffffff;
+
 /**
  * A sleeper calls back once after `ms`. In browsers a nested setTimeout takes 4 ms or more; Atomics.waitAsync takes
  * 1.1 ms for 1 ms (Chromium 156), and needs a SharedArrayBuffer, so a cross-origin isolated context, which every
@@ -48,7 +51,7 @@ export function makeTimers(sleep, now) {
   function ensureAwakeAt(deadline) {
     if (sleeps.length > 0 && sleeps[sleeps.length - 1] <= deadline) return;
     sleeps.push(deadline);
-    sleep(Math.max(deadline - now(), 0), () => {
+    sleep(Math.min(Math.max(deadline - now(), 0), SLEEP_MAX), () => {
       sleeps.splice(sleeps.indexOf(deadline), 1);
       fire();
     });

@@ -52,6 +52,24 @@ test('short alarms under a long one do not pile sleeps up', () => {
   }
 });
 
+test('an alarm of many days does not wake anyone before its time', () => {
+  const { clock } = setup();
+  /** @type {number[]} */
+  const lengths = [];
+  const sleeping = makeTimers((ms, callback) => {
+    lengths.push(ms);
+    clock.sleep(ms, callback);
+  }, clock.now);
+  let fired = false;
+  const days = 40 * 24 * 3600 * 1000;
+  sleeping.after(days, () => { fired = true; });
+  clock.advance(days - 1);
+  assert.equal(fired, false);
+  clock.advance(1);
+  assert.equal(fired, true);
+  assert.ok(lengths.every((ms) => ms <= 0x7fffffff), String(lengths));
+});
+
 test('the sleepers of Node and of browsers wake', async () => {
   const hold = setInterval(() => {}, 1000);
   for (const isNode of [true, false]) {
