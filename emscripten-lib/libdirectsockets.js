@@ -18,6 +18,9 @@
 #if WASMFS
 {{{ error('libdirectsockets.js makes sockets streams of the JavaScript file system: link without -sWASMFS') }}}
 #endif
+#if USE_CLOSURE_COMPILER
+{{{ error('libdirectsockets.js passes options to the browser by their names, which the Closure compiler changes: link without --closure') }}}
+#endif
 #if PROXY_POSIX_SOCKETS
 {{{ error('libdirectsockets.js and -sPROXY_POSIX_SOCKETS are two implementations of the same calls: link without the latter') }}}
 #endif
@@ -105,7 +108,8 @@ return createLibrary({
 #else
   canWait: () => true,
   keepRuntime() { {{{ runtimeKeepalivePush() }}} },
-  letRuntimeGo() { {{{ runtimeKeepalivePop() }}} },
+  // emscripten_force_exit() has let go of everything before.
+  letRuntimeGo() { if (runtimeKeepaliveCounter > 0) { {{{ runtimeKeepalivePop() }}} } },
 #endif
   access: {
     bytes: () => HEAPU8,
@@ -171,6 +175,15 @@ return createLibrary({
   if ('__syscall_epoll_pwait_nonblocking' in LibraryManager.library) {
     library.__syscall_epoll_pwait_nonblocking = (epfd, events, max) => DirectSockets.epollWait(epfd, events, max, 0);
   }
+
+#if !PTHREADS
+  // exit() in a signal handler or another callback ends the program, whatever main() waits for.
+  library.$DirectSockets__deps.push('exit');
+  library.$DirectSockets__postset = () => {
+    addAtPostCtor('DirectSockets.start();');
+    return '{ let exitNow = _exit; _exit = (status) => { DirectSockets.abandonWaits(); exitNow(status); }; }';
+  };
+#endif
 
 #if SYSCALLS_REQUIRE_FILESYSTEM
   Object.assign(library, {

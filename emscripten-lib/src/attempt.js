@@ -32,11 +32,12 @@ import { EAGAIN } from './abi.js';
  * @param {object} host
  * @param {import('./timers.js').Timers} host.timers
  * @param {() => boolean} host.canWait false where nothing could make the running call's caller wait
+ * @param {() => boolean} [host.isAbandoned] true once the program has ended: no wait then returns to it
  * @param {() => void} host.hold with `release` it brackets every wait: they keep the runtime and Node's event loop alive
  * @param {() => void} host.release
  * @returns {Attempter}
  */
-export function makeAttempter({ timers, canWait, hold, release }) {
+export function makeAttempter({ timers, canWait, isAbandoned = () => false, hold, release }) {
   /**
    * Makes the attempt again at each notification of one of the queues. Resolves to its value, to -errno, or to `late`
    * once `timeout` ms (0 or less: never) are over, which is at once where the caller can't wait. The attempt runs inside the notification, so that a datagram goes
@@ -58,6 +59,10 @@ export function makeAttempter({ timers, canWait, hold, release }) {
       };
       const again = () => {
         if (done) return;
+        if (isAbandoned()) {
+          finish();
+          return;
+        }
         let value;
         try {
           value = attempt();
@@ -76,7 +81,7 @@ export function makeAttempter({ timers, canWait, hold, release }) {
       if (timeout > 0) {
         alarm = timers.after(timeout, () => {
           finish();
-          resolve(tooLate());
+          if (!isAbandoned()) resolve(tooLate());
         });
       }
     });

@@ -79,6 +79,8 @@ export function createLibrary({
 
   const { hold, release } = makeHold(isNode);
   const timers = makeTimers(chooseSleeper({ isNode }), () => performance.now());
+  let waits = 0;
+  let abandoned = false;
   const attempter = makeAttempter({
     timers,
     canWait() {
@@ -87,11 +89,16 @@ export function createLibrary({
         'not wait. Call it from a thread');
       return false;
     },
+    isAbandoned: () => abandoned,
     hold() {
+      waits++;
       keepRuntime();
       hold();
     },
     release() {
+      // abandonWaits() has let it go already.
+      if (waits === 0) return;
+      waits--;
       letRuntimeGo();
       release();
     },
@@ -162,6 +169,14 @@ export function createLibrary({
     probe,
     ...makeEpoll(FS, memory, attempter),
     makeSuspendable,
+    /** The program ends: no wait holds it up, and none returns to it. */
+    abandonWaits() {
+      abandoned = true;
+      for (; waits > 0; waits--) {
+        letRuntimeGo();
+        release();
+      }
+    },
     /** Once, when FS is up. */
     start() {
       services.install();

@@ -24,7 +24,10 @@ before(async () => {
     { source: 'reopen.c', output: 'reopen.js',
       flags: ['-O2', '-sJSPI', '-sEXIT_RUNTIME', '--pre-js', join(import.meta.dirname, 'link', 'failing-writes.js')] },
     { source: 'stdio.c', output: 'stdio.js', flags: ['-O2', '-sJSPI', '-sEXIT_RUNTIME'] },
+    ...['exit', 'no-exit'].map((name) => ({ source: 'exit-in-signal.c', output: `${name}-runtime.js`,
+      flags: ['-sJSPI', `-sEXIT_RUNTIME=${Number(name === 'exit')}`] })),
     { source: 'echo.c', output: 'no-jspi.txt', flags: [], fails: true },
+    { source: 'echo.c', output: 'closure.txt', flags: ['-O2', '-sJSPI', '--closure=1'], fails: true },
     { source: 'echo.c', output: 'wasmfs.txt', flags: ['-sJSPI', '-sWASMFS'], fails: true },
   ]);
 });
@@ -44,6 +47,12 @@ for (const program of ['echo-O0.js', 'echo-O3.js', 'echo-Oz.js', 'verbose.js']) 
 
 test('printing works where nothing can suspend: constructors, callbacks, the flush at exit', async () => {
   assert.deepEqual(await node('stdio.js'), { stdout: 'constructor\ncallback ran\nno newline\n', code: 3 });
+});
+
+test('exit() in a signal handler ends the program while main waits', async () => {
+  assert.deepEqual(await node('exit-runtime.js'), { stdout: 'signal SIGALRM\nat exit\n', code: 3 });
+  // Without EXIT_RUNTIME Emscripten runs no atexit().
+  assert.deepEqual(await node('no-exit-runtime.js'), { stdout: 'signal SIGALRM\n', code: 3 });
 });
 
 test('an ES module runs', async () => {
@@ -67,6 +76,10 @@ test('without JSPI the link stops and names the option', () => {
 
 test('with WasmFS the link stops and says why', () => {
   assert.match(readFileSync(join(directory, 'wasmfs.txt'), 'utf8'), /link without -sWASMFS/);
+});
+
+test('with the Closure compiler, which renames what the browser is passed, the link stops and says so', () => {
+  assert.match(readFileSync(join(directory, 'closure.txt'), 'utf8'), /link without --closure/);
 });
 
 test('Module.directSockets.UDPSocket is used in the place of the platform\'s', async () => {
