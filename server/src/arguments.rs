@@ -77,6 +77,9 @@ pub(crate) struct Arguments {
     /// Data that a connection can make the server hold, at least 1048576
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().connection_memory, help_heading = LIMITS)]
     connection_memory: u32,
+    /// Give up a request when its header section, or a KiB of its body, takes longer than this; 0: never
+    #[arg(long, value_name = "SECONDS", default_value_t = seconds(Config::default().request_timeout), help_heading = LIMITS)]
+    request_timeout: u32,
     /// Largest request body
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_body, help_heading = LIMITS)]
     max_body: u64,
@@ -138,6 +141,7 @@ impl Arguments {
             handshake_timeout: seconds(self.handshake_timeout),
             max_streams: self.max_streams,
             connection_memory: self.connection_memory,
+            request_timeout: seconds(self.request_timeout),
             max_body: self.max_body,
             root: self.root.clone(),
             retry: match self.retry {

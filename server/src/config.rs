@@ -24,6 +24,9 @@ pub struct Config {
     /// What one connection can make the server hold: data that no application has read yet, and data that is not
     /// acknowledged. A client that sends more than it may ends with a FLOW_CONTROL_ERROR.
     pub connection_memory: u32,
+    /// How long a client may take for a header section, and for each KiB of a body, before its request is given up; zero: as
+    /// long as it likes.
+    pub request_timeout: Duration,
     /// The largest request body; more is answered with 413, or cut off with H3_EXCESSIVE_LOAD.
     pub max_body: u64,
     /// The directory whose files are served. None: there are none.
@@ -90,6 +93,7 @@ impl Default for Config {
             handshake_timeout: Duration::from_secs(10),
             max_streams: 256,
             connection_memory: 8 << 20,
+            request_timeout: Duration::from_secs(30),
             max_body: 64 << 20,
             root: None,
             retry: Retry::UnderLoad,

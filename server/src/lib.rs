@@ -23,6 +23,7 @@ mod qlog;
 mod quic_config;
 mod stats;
 mod tickets;
+mod timers;
 
 pub use app::{Handler, Routes, websocket, webtransport};
 pub use certificate::{Certificate, CertificateError, GENERATED_VALIDITY};

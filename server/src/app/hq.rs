@@ -3,6 +3,7 @@
 //! or a reset.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use quinn_proto::VarInt;
 
@@ -24,7 +25,8 @@ pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
 }
 
 async fn request(context: Rc<Context>, mut send: SendStream, mut recv: RecvStream) {
-    let Some(path) = path(&mut recv).await else {
+    let path = context.patience.with(Duration::ZERO, path(&mut recv)).await.flatten();
+    let Some(path) = path else {
         recv.stop(BAD_REQUEST);
         return send.reset(BAD_REQUEST);
     };

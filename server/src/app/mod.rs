@@ -9,6 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::task::LocalSpawnExt;
 use quinn_proto::VarInt;
 
+use crate::timers::Patience;
 use crate::{Connection, Published, Stats};
 
 mod echo;
@@ -39,6 +40,8 @@ pub const ALPN: [&[u8]; 3] = [H3, ECHO, HQ];
 pub(crate) struct Context {
     pub(crate) stats: Rc<Stats>,
     pub(crate) spawner: LocalSpawner,
+    /// With clients that have begun a request.
+    pub(crate) patience: Patience,
     /// The largest request body, in bytes.
     pub(crate) max_body: u64,
     /// What is served at which path.
@@ -55,6 +58,7 @@ impl Context {
         Self {
             stats: Rc::default(),
             spawner: futures_executor::LocalPool::new().spawner(),
+            patience: Patience::default(),
             max_body: 0,
             routes: Routes::new(),
             certificates: Rc::new(RefCell::new(Published {

@@ -22,6 +22,7 @@ use crate::certificates::Certificates;
 use crate::connection::{Connection, Dirty};
 use crate::quic_config::ServerConfigs;
 use crate::stats::{Stats, add};
+use crate::timers::{Patience, Timers};
 use crate::{Certificate, CertificateSource, Config, Published, app};
 use transmit::Unsent;
 
@@ -42,6 +43,8 @@ pub struct Server {
     clients: Clients,
     certificates: Certificates,
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Those of the applications.
+    waits: Timers,
     pool: LocalPool,
     key_update_after: Option<u64>,
     drain_timeout: Duration,
@@ -104,7 +107,9 @@ impl Server {
         let endpoint = Endpoint::new(Arc::new(configs.endpoint.clone()), Some(configs.default()), true, None);
         let certificates = Certificates::new(configs.certificate.clone(), certificate);
         let pool = LocalPool::new();
+        let waits = Timers::default();
         let context = Rc::new(app::Context {
+            patience: Patience::new(waits.clone(), config.request_timeout),
             stats: Rc::new(Stats::default()),
             spawner: pool.spawner(),
             max_body: config.max_body,
@@ -131,6 +136,7 @@ impl Server {
             clients,
             certificates,
             timers: BinaryHeap::new(),
+            waits,
             pool,
             key_update_after: config.key_update_after,
             drain_timeout: config.drain_timeout,
@@ -221,16 +227,16 @@ impl Server {
         if self.unsent.is_none() && !self.clients.dirty.borrow().is_empty() {
             return Some(Instant::now());
         }
-        let handshake = self.clients.next_handshake_due();
         let earlier = |one: Option<Instant>, other: Option<Instant>| one.into_iter().chain(other).min();
+        let limit = earlier(limit, earlier(self.clients.next_handshake_due(), self.waits.next_due()));
         while let Some(&Reverse((due, handle))) = self.timers.peek() {
             let entry = self.clients.connections.get(&ConnectionHandle(handle));
             if entry.is_some_and(|entry| entry.timer == Some(due)) {
-                return earlier(Some(due), earlier(handshake, limit));
+                return earlier(Some(due), limit);
             }
             self.timers.pop();
         }
-        earlier(handshake, limit)
+        limit
     }
 
     /// One turn of the loop after a wait.
@@ -241,6 +247,7 @@ impl Server {
         let now = Instant::now();
         self.expire_timers(now);
         self.clients.expire_handshakes(now);
+        self.waits.expire(now);
         self.clients.handle_events();
         self.pool.run_until_stalled();
         self.transmit();

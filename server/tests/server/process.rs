@@ -103,6 +103,7 @@ fn the_help_names_every_option() {
         "--retry",
         "--congestion",
         "--max-handshakes",
+        "--request-timeout",
         "--drain-timeout",
         "--qlog",
     ] {

@@ -283,6 +283,69 @@ async fn varint(stream: &mut quinn::RecvStream) -> u64 {
 }
 
 #[tokio::test]
+async fn requests_that_take_too_long_are_given_up_and_the_connection_lives_on() {
+    // Type and length of a HEADERS frame, of a DATA frame of 16 KiB; POST /echo and /upload as above.
+    const HEAD: &[u8] = b"\x01\x0e";
+    const BODY: &[u8] = b"\x00\x80\x00\x40\x00";
+    const ECHO: &[u8] = b"\x01\x0e\x00\x00\xd4\xd7\x50\x01l\x51\x05/echo";
+    const UPLOAD: &[u8] = b"\x01\x10\x00\x00\xd4\xd7\x50\x01l\x51\x07/upload";
+    let server = Server::start(&["--request-timeout", "1"]);
+    let (connection, http) = http(&server).await;
+    // H3_REQUEST_REJECTED, H3_REQUEST_CANCELLED, H3_NO_ERROR (RFC 9114, section 8.1).
+    for (what, begun, code) in [
+        ("nothing of a frame", vec![1], 0x10b),
+        ("half a header section", [HEAD, b"\x00"].concat(), 0x10b),
+        ("half a body that comes back", [ECHO, BODY, b"half"].concat(), 0x10c),
+        ("half a body", [UPLOAD, BODY, b"half"].concat(), 0x100),
+    ] {
+        let (mut send, mut recv) = connection.open_bi().await.unwrap();
+        send.write_all(&begun).await.unwrap();
+        // One that has begun its body goes on, with less than a KiB each second.
+        let stopped = loop {
+            let mut pace = std::pin::pin!(send.stopped());
+            match tokio::time::timeout(std::time::Duration::from_millis(50), pace.as_mut()).await {
+                Ok(stopped) => break stopped.unwrap(),
+                Err(_) if begun.len() > 4 => {}
+                Err(_) => break pace.await.unwrap(),
+            }
+            let _ = send.write_all(b"-").await;
+        };
+        assert_eq!(stopped.map(u64::from), Some(code), "{what}");
+        let answer = recv.read_to_end(1000).await;
+        // What is not answered before is reset; 408 is.
+        assert_eq!(answer.is_ok(), code == 0x100, "{what}: {answer:?}");
+    }
+    let mut unknown = connection.open_uni().await.unwrap();
+    unknown.write_all(&[0x40]).await.unwrap();
+    // H3_STREAM_CREATION_ERROR.
+    assert_eq!(unknown.stopped().await.unwrap().map(u64::from), Some(0x103));
+    http.request(http::Method::GET, "/", "").await.unwrap();
+
+    let client = Client::new(server.address, server.pin).unwrap();
+    let hq = client.connect(server.address, &[b"hq-interop"]).await.unwrap();
+    let (mut send, _recv) = hq.open_bi().await.unwrap();
+    send.write_all(b"GET /by").await.unwrap();
+    assert_eq!(send.stopped().await.unwrap().map(u64::from), Some(400));
+}
+
+#[tokio::test]
+async fn a_body_that_comes_steadily_outlasts_the_request_timeout() {
+    let server = Server::start(&["--request-timeout", "2"]);
+    let (connection, _http) = http(&server).await;
+    let (mut send, mut recv) = connection.open_bi().await.unwrap();
+    // POST /upload, then pieces of a KiB for more than the timeout.
+    send.write_all(b"\x01\x10\x00\x00\xd4\xd7\x50\x01l\x51\x07/upload").await.unwrap();
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < std::time::Duration::from_secs(5) {
+        send.write_all(&[&b"\x00\x44\x00"[..], &[7; 1024]].concat()).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    send.finish().unwrap();
+    let answer = recv.read_to_end(1000).await.unwrap();
+    assert!(answer.windows(6).any(|part| part == b"sha256"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_qlog_is_a_json_text_sequence_of_version_0_3() {
     let scratch = Scratch::new("qlog");
     let directory = scratch.path("qlog");

@@ -3,8 +3,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use h3::error::Code;
@@ -15,6 +17,7 @@ use super::protocol::{self, Protocol};
 use super::qpack::{Instructions, Role};
 use super::transport::{H3Recv, varint};
 use crate::app::webtransport::{Incoming, Sessions};
+use crate::timers::{Patience, Sleep};
 use crate::{Connection, ReadError, RecvStream, SendStream};
 
 /// Unidirectional stream types (RFC 9114, section 6.2; RFC 9204, section 4.2; draft-ietf-webtrans-http3, section 4.2).
@@ -36,6 +39,8 @@ pub(crate) type Protocols = Rc<RefCell<HashMap<u64, Protocol>>>;
 pub(crate) struct Streams {
     connection: Connection,
     sessions: Rc<Sessions>,
+    /// With streams of which it is not known what they are.
+    patience: Patience,
     protocols: Protocols,
     bidirectional: Vec<OpeningRequest>,
     unidirectional: Vec<OpeningUni>,
@@ -56,10 +61,11 @@ enum Opened<H, W> {
 }
 
 impl Streams {
-    pub(crate) fn new(connection: Connection, sessions: Rc<Sessions>) -> Self {
+    pub(crate) fn new(connection: Connection, sessions: Rc<Sessions>, patience: Patience) -> Self {
         Self {
             connection,
             sessions,
+            patience,
             protocols: Protocols::default(),
             bidirectional: Vec::new(),
             unidirectional: Vec::new(),
@@ -86,7 +92,7 @@ impl Streams {
     pub(super) fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<Result<(SendStream, H3Recv), ConnectionError>> {
         while let Poll::Ready((send, recv)) = self.connection.poll_accept_bi(cx)? {
             self.sessions.request_opened(send.id());
-            self.bidirectional.push(OpeningRequest::new(send, recv));
+            self.bidirectional.push(OpeningRequest::new(send, recv, self.patience.clone()));
         }
         if self.closing.get() {
             for OpeningRequest { mut send, mut recv, .. } in self.bidirectional.drain(..) {
@@ -124,7 +130,11 @@ impl Streams {
     /// Polls for the control stream.
     pub(super) fn poll_control(&mut self, cx: &mut Context<'_>) -> Poll<Result<H3Recv, ConnectionError>> {
         while let Poll::Ready(recv) = self.connection.poll_accept_uni(cx)? {
-            self.unidirectional.push(OpeningUni { recv: Some(recv), head: BytesMut::new() });
+            self.unidirectional.push(OpeningUni {
+                recv: Some(recv),
+                head: BytesMut::new(),
+                patience: Wait::new(self.patience.clone()),
+            });
         }
         let mut index = 0;
         while let Some(opening) = self.unidirectional.get_mut(index) {
@@ -176,6 +186,27 @@ impl Streams {
     }
 }
 
+/// How long something has been waited for.
+struct Wait {
+    patience: Patience,
+    /// Once there was something to wait for, which there mostly is not.
+    begun: Option<Option<Sleep>>,
+}
+
+impl Wait {
+    fn new(patience: Patience) -> Self {
+        Self { patience, begun: None }
+    }
+
+    /// Ready when it was too long.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.begun.get_or_insert_with(|| self.patience.left(Duration::ZERO)) {
+            Some(sleep) => Pin::new(sleep).poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
 /// A bidirectional stream before its first frame is here.
 struct OpeningRequest {
     send: SendStream,
@@ -188,11 +219,13 @@ struct OpeningRequest {
     pieces: VecDeque<Bytes>,
     /// Received and not yet looked at.
     input: Bytes,
+    patience: Wait,
 }
 
 impl OpeningRequest {
-    fn new(send: SendStream, recv: RecvStream) -> Self {
+    fn new(send: SendStream, recv: RecvStream, patience: Patience) -> Self {
         Self {
+            patience: Wait::new(patience),
             send,
             recv,
             head: Some(BytesMut::new()),
@@ -241,7 +274,17 @@ impl OpeningRequest {
                     Err(Refused::Connection(code)) => return Poll::Ready(Opened::Close(code)),
                 }
             }
-            match std::task::ready!(self.recv.poll_chunk(cx)) {
+            let read = match self.recv.poll_chunk(cx) {
+                Poll::Ready(read) => read,
+                Poll::Pending => {
+                    std::task::ready!(self.patience.poll(cx));
+                    // Nothing was done for it yet.
+                    self.send.reset(varint(Code::H3_REQUEST_REJECTED.value()));
+                    self.recv.stop(varint(Code::H3_REQUEST_REJECTED.value()));
+                    return Poll::Ready(Opened::Gone);
+                }
+            };
+            match read {
                 Ok(Some(chunk)) => match &mut self.head {
                     Some(head) => head.extend_from_slice(&chunk),
                     None => self.input = chunk,
@@ -291,6 +334,7 @@ struct OpeningUni {
     /// Taken when it is known.
     recv: Option<RecvStream>,
     head: BytesMut,
+    patience: Wait,
 }
 
 impl OpeningUni {
@@ -310,7 +354,16 @@ impl OpeningUni {
                 let recv = self.recv.take().expect("the type of a stream is found once");
                 return Poll::Ready(self.open(kind, session, header, recv, qpack));
             }
-            match std::task::ready!(self.recv.as_mut().expect("the type is not known yet").poll_chunk(cx)) {
+            let recv = self.recv.as_mut().expect("the type is not known yet");
+            let read = match recv.poll_chunk(cx) {
+                Poll::Ready(read) => read,
+                Poll::Pending => {
+                    std::task::ready!(self.patience.poll(cx));
+                    recv.stop(varint(Code::H3_STREAM_CREATION_ERROR.value()));
+                    return Poll::Ready(Opened::Gone);
+                }
+            };
+            match read {
                 Ok(Some(chunk)) => self.head.extend_from_slice(&chunk),
                 // A stream may end before its type (RFC 9114, section 6.2).
                 Ok(None) | Err(_) => return Poll::Ready(Opened::Gone),

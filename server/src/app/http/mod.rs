@@ -48,7 +48,7 @@ struct Client {
 
 pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
     let sessions = Sessions::new(connection.clone());
-    let streams = Streams::new(connection.clone(), sessions.clone());
+    let streams = Streams::new(connection.clone(), sessions.clone(), context.patience.clone());
     let client = Rc::new(Client {
         connection: connection.clone(),
         context: context.clone(),

@@ -20,7 +20,7 @@ use ring::digest::{Context as Digest, SHA256};
 
 use super::bytes_stream::{self, BytesStream};
 use super::files::{self, Found};
-use super::respond::{Body, Part, TEXT, head, send, text, too_large};
+use super::respond::{Body, Part, TEXT, head, send, text, too_large, too_slow};
 use super::{RequestStream, metrics};
 use crate::app::Context;
 
@@ -139,6 +139,11 @@ async fn echo(context: &Context, request: &Request<()>, stream: &mut RequestStre
             Part::Data(data) => stream.send_data(data).await?,
             Part::End => break,
             Part::Malformed => return Ok(()),
+            Part::TimedOut => {
+                stream.stop_sending(Code::H3_REQUEST_CANCELLED);
+                stream.stop_stream(Code::H3_REQUEST_CANCELLED);
+                return Ok(());
+            }
             Part::TooLarge => {
                 // The status is sent: what is left is to break off, so that nobody takes a part for the whole.
                 stream.stop_sending(Code::H3_EXCESSIVE_LOAD);
@@ -165,6 +170,7 @@ async fn upload(context: &Context, request: &Request<()>, stream: &mut RequestSt
             Part::Data(data) => digest.update(&data),
             Part::End => break,
             Part::Malformed => return Ok(()),
+            Part::TimedOut => return too_slow(request, stream).await,
             Part::TooLarge => return too_large(context, request, stream).await,
         }
     }

@@ -1,11 +1,14 @@
 //! Parts of responses that several resources share.
 
+use std::time::{Duration, Instant};
+
 use bytes::{Buf, Bytes};
 use h3::error::{Code, StreamError};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
 use super::RequestStream;
 use crate::app::Context;
+use crate::timers::Patience;
 
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -64,6 +67,12 @@ pub(super) async fn too_large(
     text(stream, StatusCode::PAYLOAD_TOO_LARGE, &body, request.method()).await
 }
 
+pub(super) async fn too_slow(request: &Request<()>, stream: &mut RequestStream) -> Result<(), StreamError> {
+    stream.stop_sending(Code::H3_NO_ERROR);
+    let body = "The request's body took too long.\n";
+    text(stream, StatusCode::REQUEST_TIMEOUT, body, request.method()).await
+}
+
 /// A request's body as it comes, held to its declared length and the server's limit.
 pub(super) struct Body {
     /// What `content-length` says.
@@ -71,12 +80,18 @@ pub(super) struct Body {
     limit: u64,
     /// Bytes that have come.
     pub(super) length: u64,
+    patience: Patience,
+    /// How long the next KiB has been waited for, and how long the body was before.
+    waited: Duration,
+    measured_from: u64,
 }
 
 /// What comes next of a body.
 pub(super) enum Part {
     Data(Bytes),
     End,
+    /// It takes too long.
+    TimedOut,
     /// It is larger than the limit.
     TooLarge,
     /// It is not of its declared length: the request is malformed (RFC 9114, section 4.1.2), and reset.
@@ -87,7 +102,14 @@ impl Body {
     pub(super) fn new(context: &Context, request: &Request<()>) -> Self {
         let declared = request.headers().get(header::CONTENT_LENGTH);
         let declared = declared.and_then(|value| value.to_str().ok()?.parse().ok());
-        Self { declared, limit: context.max_body, length: 0 }
+        Self {
+            declared,
+            limit: context.max_body,
+            length: 0,
+            patience: context.patience.clone(),
+            waited: Duration::ZERO,
+            measured_from: 0,
+        }
     }
 
     pub(super) fn declares_too_much(&self) -> bool {
@@ -95,8 +117,16 @@ impl Body {
     }
 
     pub(super) async fn next(&mut self, stream: &mut RequestStream) -> Result<Part, StreamError> {
-        let data = stream.recv_data().await?.map(|mut data| data.copy_to_bytes(data.remaining()));
+        let begun = Instant::now();
+        let Some(data) = self.patience.with(self.waited, stream.recv_data()).await else {
+            return Ok(Part::TimedOut);
+        };
+        let data = data?.map(|mut data| data.copy_to_bytes(data.remaining()));
         self.length += data.as_ref().map_or(0, |data| data.len() as u64);
+        self.waited += begun.elapsed();
+        if self.length - self.measured_from >= 1024 {
+            (self.waited, self.measured_from) = (Duration::ZERO, self.length);
+        }
         let wrong = self.declared.is_some_and(|declared| match data {
             Some(_) => self.length > declared,
             None => self.length != declared,
