@@ -23,7 +23,7 @@ export function mountRoot(FS, root) {
 }
 
 /**
- * Every file of the directory, for the program's own file system.
+ * The directory, which may be empty, and every file of it, for the program's own file system.
  * @param {string} given
  * @returns {Promise<{root: string, files: {path: string, base64: string}[]}>} `root` is its absolute name
  * @throws {LaunchError} exit code 2: it can't be read, or is too large
@@ -31,7 +31,7 @@ export function mountRoot(FS, root) {
 export async function readRoot(given) {
   const root = path.resolve(given);
   /** @type {{path: string, base64: string}[]} */
-  const files = [];
+  const files = [{ path: `${root}/`, base64: '' }];
   let size = 0;
   try {
     const within = `${await realpath(root)}${path.sep}`;

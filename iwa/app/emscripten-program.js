@@ -4,7 +4,8 @@
  */
 
 /**
- * @typedef {{path: string, data: Uint8Array}} ProgramFile a file as the program shall see it, below "/" when relative
+ * @typedef {{path: string, data: Uint8Array}} ProgramFile a file as the program shall see it, below "/" when
+ *   relative; one whose path ends with "/" is a directory, and has no data
  * @typedef {{stream: 'stdout' | 'stderr', line: string} | {exit: number}
  *   | {failed: string, code: number, stack?: string}} ProgramMessage
  *   `exit` and `failed` are the last one; `failed` is for a person: what was thrown or aborted; `code` is a shell's
@@ -71,7 +72,7 @@ function writeFiles(FS, files) {
   for (const { path, data } of files) {
     const slash = path.lastIndexOf('/');
     if (slash > 0) FS.mkdirTree(path.slice(0, slash));
-    FS.writeFile(path, data);
+    if (!path.endsWith('/')) FS.writeFile(path, data);
   }
 }
 
