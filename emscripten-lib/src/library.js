@@ -1,6 +1,6 @@
 // Puts the parts together for one Emscripten module: what libdirectsockets.js calls. It owns the choice of the UDPSocket
 // class and everything that is once per module.
-import { EOPNOTSUPP } from './abi.js';
+import { EACCES, EOPNOTSUPP } from './abi.js';
 import { makeAttempter } from './attempt.js';
 import { makeDescriptors } from './descriptors.js';
 import { makeDnsResolver } from './dns-resolver.js';
@@ -47,6 +47,7 @@ import { drained } from './udp-port.js';
  * @property {UDPSocketClass} [UDPSocket] used instead of the browser's
  * @property {TCPSocketClass} [TCPSocket]
  * @property {TCPServerSocketClass} [TCPServerSocket]
+ * @property {boolean} [allowed] false: the app's policy has no Direct Sockets, which only its page can know
  * @property {import('./dns-resolver.js').DnsOptions} [dns] used instead of the platform's resolver
  * @property {() => Promise<void>} [drained] set by the library: resolves once every accepted datagram and byte is on its way
  */
@@ -111,6 +112,10 @@ export function createLibrary({
    * @returns {T}
    */
   function choose(name, forNode) {
+    if (options.allowed === false) {
+      explain('socket: EACCES: the app\'s manifest needs "direct-sockets" in permissions_policy');
+      throw EACCES;
+    }
     const chosen = options[name] ?? /** @type {any} */ (globalThis)[name] ?? forNode;
     if (chosen) return chosen;
     explain(`socket: EOPNOTSUPP: this context has no ${name}. Direct Sockets exist in Isolated Web Apps whose manifest ` +

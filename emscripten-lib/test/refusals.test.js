@@ -48,6 +48,12 @@ test('a user who denies local network access: EACCES, and what the user has to a
   assert.match(said.join('\n'), /^directsockets: connect .*EACCES.*the user has to allow local network access/m);
 });
 
+test('an app without the policy of Direct Sockets: EACCES, and the policy', { skip }, async () => {
+  const { stdout, said } = await runIn({ directory: appWithout('direct-sockets') });
+  assert.equal(stdout, 'udp socket EACCES\ntcp socket EACCES\n');
+  assert.match(said.join('\n'), /^directsockets: socket: EACCES: .*"direct-sockets" in permissions_policy/m);
+});
+
 test('an app without the policies of the local network: EACCES, and which policies', { skip }, async () => {
   const directory = appWithout('local-network-access', 'local-network', 'loopback-network');
   const { stdout, said } = await runIn({ directory });

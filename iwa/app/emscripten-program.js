@@ -21,7 +21,7 @@ const DRAIN_LIMIT = 10_000;
 export class ProgramReporter {
   /**
    * For Emscripten's Module; the socket library adds what it has.
-   * @type {{drained?: () => Promise<void>, FS?: any, ENV?: Record<string, string>}}
+   * @type {{allowed?: boolean, drained?: () => Promise<void>, FS?: any, ENV?: Record<string, string>}}
    */
   directSockets = {};
   /** Whether the end is known. */

@@ -37,7 +37,10 @@ function* asText(data) {
     const worker = new Worker(scripts.createScriptURL(`/thread.js#${program.url}`), { name: program.url });
     worker.addEventListener('message', ({ data }) => asText(data).forEach(tell));
     worker.addEventListener('error', (event) => tell({ broken: event.message || 'the worker could not be loaded' }));
-    worker.postMessage({ start: program });
+    // In a worker of an app without that policy, where it cannot be asked for, Chromium 156 ends the page at the first
+    // UDPSocket.
+    const allowed = /** @type {any} */ (document).featurePolicy?.allowsFeature('direct-sockets');
+    worker.postMessage({ start: { ...program, allowed } });
     workers.set(run, worker);
   },
   /** @param {number} run @param {string | null} base64 bytes for the program's standard input, null at its end */

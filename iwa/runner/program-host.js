@@ -12,6 +12,7 @@ import { ProgramFiles } from './program-files.js';
  * @property {Record<string, string>} env
  * @property {import('./program-files.js').MountedDirectory[]} mounts
  * @property {string} directory where the program starts
+ * @property {boolean} [allowed] false: the app's policy has no Direct Sockets
  * @property {ReadableStream<Uint8Array>} [stdin] without it, Emscripten's own
  *
  * @typedef {object} Host
@@ -39,7 +40,8 @@ export class ProgramRun {
     this.#host = host;
     this.#start = start;
     this.#reporter = new ProgramReporter((message) => this.#hear(message), () => this.save());
-    const { args, stdin } = start;
+    const { args, stdin, allowed } = start;
+    this.#reporter.directSockets.allowed = allowed;
     this.options = {
       ...moduleOptions(this.#reporter, { args, stdin }),
       thisProgram: start.name,

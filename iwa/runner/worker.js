@@ -63,13 +63,13 @@
   }
 
   /** @param {any} start of the launcher */
-  async function begin({ name, args, env, mounts, directory, stdin, verbose }) {
+  async function begin({ name, args, env, mounts, directory, stdin, verbose, allowed }) {
     const { ProgramRun } = await host;
     const stream = new ReadableStream({
       start: (controller) => void (input = controller),
       pull: () => tell({ pull: true }),
     }, { highWaterMark: 0 }); // nothing is read for a program that does not
-    return new ProgramRun({ name, args, env, mounts, directory, stdin: stdin ? stream : undefined }, {
+    return new ProgramRun({ name, args, env, mounts, directory, allowed, stdin: stdin ? stream : undefined }, {
       write: (output, bytes) => tell({ stream: output, bytes }, [bytes.buffer]),
       save: (change) => tell({ change }, change.data ? [change.data.buffer] : []),
       end: (code) => tell({ exit: code }),
