@@ -25,12 +25,13 @@ pub(crate) fn with_library(given: &[OsString]) -> Vec<OsString> {
         arguments.push("-sEXIT_RUNTIME".into());
         arguments.push("--js-library".into());
         arguments.push(repo::library().into());
-        // 6.0.5 calls JSPI experimental at every link (until 6.0.8). Only when the user says nothing about it.
-        if !given.iter().any(|argument| argument == "-Wexperimental") {
-            arguments.push("-Wno-experimental".into());
-        }
     }
     arguments.extend(given.iter().cloned());
+    // 6.0.5 calls JSPI experimental at every link (until 6.0.8). Only when the user says nothing about it; and last,
+    // because a -Wall that follows switches it on again.
+    if links(given) && !given.iter().any(|argument| argument == "-Wexperimental") {
+        arguments.push("-Wno-experimental".into());
+    }
     arguments
 }
 
@@ -54,7 +55,8 @@ mod tests {
     fn linking_gets_the_library_and_compiling_does_not() {
         let linked = with_library(&os(&["echo.c", "-o", "echo.js"]));
         assert_eq!(linked[..3], os(&["-sJSPI", "-sEXIT_RUNTIME", "--js-library"]));
-        assert_eq!(linked[4..], os(&["-Wno-experimental", "echo.c", "-o", "echo.js"]));
+        assert_eq!(linked[4..], os(&["echo.c", "-o", "echo.js", "-Wno-experimental"]));
+        assert_eq!(with_library(&os(&["-Wall", "echo.c"])).last(), Some(&"-Wno-experimental".into()));
         assert_eq!(with_library(&os(&["-c", "echo.c"])), os(&["-c", "echo.c"]));
         assert_eq!(with_library(&os(&["--version"])), os(&["--version"]));
         assert_eq!(with_library(&os(&["-pthread", "a.c"]))[0], "-sPROXY_TO_PTHREAD");
