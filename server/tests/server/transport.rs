@@ -369,6 +369,20 @@ async fn a_qlog_is_a_json_text_sequence_of_version_0_3() {
 }
 
 #[tokio::test]
+async fn datagrams_grow_to_what_the_path_carries_up_to_the_limit() {
+    const LENGTH: u64 = 16 << 20;
+    // Without a limit, what only loopback carries.
+    for (arguments, range) in [(&[][..], 1500..=16_384), (&["--max-datagram", "1300"], 1200..=1300)] {
+        let mut server = Server::start(&[arguments, &["--stats-interval", "1"]].concat());
+        let (_, http) = http(&server).await;
+        assert_eq!(length_of(&http, &format!("/bytes/{LENGTH}")).await, LENGTH);
+        let stats = stats(&mut server, |stats| stats["bytes_sent"].as_u64() > Some(LENGTH));
+        let mean = stats["bytes_sent"].as_u64().unwrap() / stats["datagrams_sent"].as_u64().unwrap();
+        assert!(range.contains(&mean), "{arguments:?}: {mean} bytes, {stats}");
+    }
+}
+
+#[tokio::test]
 async fn ecn_marks_of_clients_are_seen() {
     let mut server = Server::start(&["--stats-interval", "1"]);
     let (_, http) = http(&server).await;
