@@ -16,6 +16,9 @@ import { SIZE_4, SIZE_6, SOCKADDR_MAX } from './memory.js';
 /** @typedef {{ ips: Ip[], canonname?: string }} Found */
 /** @typedef {(bytes: number) => number} Malloc */
 
+/** 255.255.255.255, as struct in_addr. */
+const BROADCAST = -1;
+
 /** glibc's mask, with musl's NI_NUMERICSCOPE (0x100), which is always so here, and glibc's NI_IDN (0x20). */
 const KNOWN_NI_FLAGS = NI_NUMERICHOST | NI_NUMERICSERV | NI_NOFQDN | NI_NAMEREQD | NI_DGRAM | 0x20 | 0x100;
 
@@ -202,7 +205,15 @@ export function makeNames({ memory, attempter, resolver, services, madeUp }) {
       const literal = ip4FromNumbers(name);
       if (literal) return inAddr(literal);
       if (isLocalhost(name)) return inAddr(ipFromBytes(Uint8Array.of(127, 0, 0, 1), 0, 4));
-      const madeUpFor = (/** @type {Promise<Found>} */ found) => inAddr(madeUp.standFor(name, 4, found));
+      const madeUpFor = (/** @type {Promise<Found>} */ found) => {
+        try {
+          return inAddr(madeUp.standFor(name, 4, found));
+        } catch {
+          // There are no more. connect() to this one fails too, whereas an error number would be taken for an address.
+          found.catch(() => {});
+          return BROADCAST;
+        }
+      };
       return wait(name, 4, madeUpFor, (found, error) => {
         const ip = found?.ips.find(({ family }) => family === 4);
         return ip ? inAddr(ip) : madeUpFor(Promise.reject(error));
