@@ -2,6 +2,7 @@
 // JavaScript while main waits, and refused where it cannot work. The programs are in test/link.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { IWA_RUN, buildLinkPrograms, runNode, whyNoChromium } from './c-programs.mjs';
@@ -26,6 +27,7 @@ before(async () => {
     { source: 'stdio.c', output: 'stdio.js', flags: ['-O2', '-sJSPI', '-sEXIT_RUNTIME'] },
     ...['exit', 'no-exit'].map((name) => ({ source: 'exit-in-signal.c', output: `${name}-runtime.js`,
       flags: ['-sJSPI', `-sEXIT_RUNTIME=${Number(name === 'exit')}`] })),
+    { source: 'late-error.c', output: 'late-error.js', flags: ['-O2', '-sJSPI', '-sEXIT_RUNTIME'] },
     { source: 'echo.c', output: 'no-jspi.txt', flags: [], fails: true },
     { source: 'echo.c', output: 'closure.txt', flags: ['-O2', '-sJSPI', '--closure=1'], fails: true },
     { source: 'echo.c', output: 'wasmfs.txt', flags: ['-sJSPI', '-sWASMFS'], fails: true },
@@ -176,3 +178,14 @@ for (const stripes of ['1', '4']) {
     assert.equal(code, 0);
   });
 }
+
+test('an error behind the end of a program changes nothing about its exit code', { skip: whyNoChromium() }, async () => {
+  const server = createServer((socket) => void socket.resume());
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  try {
+    assert.equal((await node(IWA_RUN, 'late-error.js', '--', String(port))).code, 3);
+  } finally {
+    server.close();
+  }
+});

@@ -9,13 +9,20 @@
   const host = import('./program-host.js');
   /** @type {Promise<import('./program-host.js').ProgramRun>} */
   let run;
+  /** @type {import('./program-host.js').ProgramRun | undefined} */
+  let running;
   /** @type {ReadableStreamDefaultController<Uint8Array>} */
   let input;
 
   const tell = (/** @type {object} */ message, /** @type {Transferable[]} */ transfer = []) =>
     self.postMessage(message, { transfer });
   const fail = async (/** @type {unknown} */ error) => (await run).fail(error);
-  self.addEventListener('error', (event) => void fail(event.error ?? event.message));
+  self.addEventListener('error', (event) => {
+    // An end that is known stays, although the page would hear of the error too: exit() ends the worker of a thread whose
+    // script is still loading, for one, which is an error to Emscripten.
+    if (running?.over) event.preventDefault();
+    else void fail(event.error ?? event.message);
+  });
   self.addEventListener('unhandledrejection', (event) => void fail(event.reason));
 
   /**
@@ -83,7 +90,7 @@
       let failure;
       const mounts = await Promise.all(data.start.mounts.map(fetchEntries)).catch((error) => void (failure = error));
       run = begin({ ...data.start, mounts: mounts ?? [] });
-      const program = await run;
+      const program = running = await run;
       if (failure) return program.fail(failure);
       const { url } = data.start;
       const base = new URL('.', new URL(url, location.href)).href;
