@@ -190,6 +190,7 @@ export default async function createModule({ arguments: [mode, ...rest], print, 
     await (modes[mode] ?? (async () => {
       throw new Error(`no mode ${mode}`);
     }))();
+    print('done');
     onExit(0);
   } catch (error) {
     print(String(error));

@@ -231,5 +231,6 @@ int main(int argc, char **argv) {
     printf("subject: bad arguments\n");
     return 2;
   }
+  puts("done");
   return 0;
 }
