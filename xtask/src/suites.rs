@@ -33,6 +33,8 @@ pub(crate) enum Suite {
     /// other people's clients (curl, aioquic, quinn, Chromium) against the server in each runtime, and session tickets;
     /// named with --suite, every cell
     Interop,
+    /// session tickets and early data on every runtime; a part of interop where that is named
+    Tickets,
     /// these tools: missing programs, bad arguments, a full disk
     Tools,
 }
@@ -76,7 +78,7 @@ impl Suite {
             Self::Ports => &[Need::Compiler, Need::Container, Need::Packages, Need::Chromium, Need::Redis],
             // curl with HTTP/3 is in the container.
             Self::Native | Self::Node => &[Need::Packages, Need::Container],
-            Self::Chromium | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
+            Self::Chromium | Self::Tickets | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
             Self::Interop => &[Need::Packages, Need::Container, Need::Chromium, Need::Aioquic],
         }
     }
@@ -86,7 +88,7 @@ impl Suite {
             Self::Rust | Self::Js | Self::Conformance | Self::Ports => &[],
             Self::Native => &[Artifact::Native],
             Self::Node => &[Artifact::Native, Artifact::Wasm],
-            Self::Chromium | Self::Interop | Self::Tools => &Artifact::ALL,
+            Self::Chromium | Self::Interop | Self::Tickets | Self::Tools => &Artifact::ALL,
         }
     }
 
@@ -126,9 +128,12 @@ impl Suite {
                 node_test("server in Chromium", files(&["xtask/tests/chromium.test.js"]))?,
                 node_test("WebTransport from a page", files(&["xtask/tests/webtransport.test.js"]))?,
             ],
-            Self::Interop => {
-                vec![node_test("session tickets", files(&["xtask/tests/session-ticket.test.js"]))?, interop(extent)?]
-            }
+            Self::Interop => match extent {
+                // All suites run: one of them is tickets.
+                Extent::Brief => vec![interop(extent)?],
+                Extent::Whole => vec![tickets()?, interop(extent)?],
+            },
+            Self::Tickets => vec![tickets()?],
             Self::Tools => vec![node_test("tools", files(&["xtask/tests/tools.test.js"]))?],
         })
     }
@@ -189,6 +194,10 @@ fn tests_in(directory: &str) -> Vec<PathBuf> {
     let mut tests: Vec<_> = entries.map(|entry| entry.path()).filter(is_test).collect();
     tests.sort();
     tests
+}
+
+fn tickets() -> Result<Step> {
+    node_test("session tickets", files(&["xtask/tests/session-ticket.test.js"]))
 }
 
 /// The matrix of clients and runtimes. Whole, it writes docs/interop.md too.
