@@ -20,7 +20,7 @@ use ring::digest::{Context as Digest, SHA256};
 
 use super::bytes_stream::{self, BytesStream};
 use super::files::{self, Found};
-use super::respond::{Body, Part, TEXT, head, send, text, too_large, too_slow};
+use super::respond::{Body, Part, TEXT, discard_body, head, send, text, too_large, too_slow};
 use super::{RequestStream, metrics};
 use crate::app::Context;
 
@@ -75,6 +75,11 @@ impl Resource {
     fn allows(&self, method: &Method) -> bool {
         self.allow().split(", ").any(|allowed| allowed == method.as_str())
     }
+
+    /// Whether the answer is made of the request's body.
+    fn reads_body(&self, method: &Method) -> bool {
+        matches!(self, Self::Echo | Self::Upload) && self.allows(method)
+    }
 }
 
 pub(super) async fn respond(
@@ -82,8 +87,20 @@ pub(super) async fn respond(
     request: &Request<()>,
     stream: &mut RequestStream,
 ) -> Result<(), StreamError> {
+    let resource = Resource::find(context, request.uri().path());
+    let reads_body = resource.as_ref().is_some_and(|resource| resource.reads_body(request.method()));
+    answer(context, resource, request, stream).await?;
+    if reads_body { Ok(()) } else { discard_body(context, stream).await }
+}
+
+async fn answer(
+    context: &Context,
+    resource: Option<Resource>,
+    request: &Request<()>,
+    stream: &mut RequestStream,
+) -> Result<(), StreamError> {
     let (method, path) = (request.method(), request.uri().path());
-    let Some(resource) = Resource::find(context, path) else {
+    let Some(resource) = resource else {
         return text(stream, StatusCode::NOT_FOUND, "Nothing is here.\n", method).await;
     };
     if !resource.allows(method) {
