@@ -7,7 +7,7 @@
  * What the relay saw, as `socket-iwa-relay --json` reports it.
  * @typedef {object} RelayReport
  * @property {number} clients
- * @property {number} before_first_answer
+ * @property {number} before_first_handshake
  * @property {number} rebindings
  * @property {{lost: number, reordered: number, packets: Record<string, number>}} to_server
  * @property {{lost: number, reordered: number, packets: Record<string, number>}} to_client
@@ -43,7 +43,7 @@ export const CASES = [
     shows: 'a ClientHello of two datagrams, as a post-quantum key share makes it',
     relay: [],
     evidence: (report) =>
-      unless(report.before_first_answer >= 2, 'the ClientHello came in one datagram'),
+      unless(report.before_first_handshake >= 2, 'the ClientHello came in one datagram'),
   },
   { name: 'resumption', shows: 'a second connection that resumes the session of the first', bytes: 1024 },
   {

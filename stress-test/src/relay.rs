@@ -46,8 +46,9 @@ pub struct Config {
 pub struct Report {
     /// Clients, told apart by address and port.
     pub clients: u64,
-    /// Datagrams of clients that came before the server's first answer to any of them.
-    pub before_first_answer: u64,
+    /// Datagrams of clients that came before the server's first Handshake packet to any of them, which it can only send once
+    /// it has a whole ClientHello. An acknowledgement of the first part alone is an Initial packet.
+    pub before_first_handshake: u64,
     /// Changes of a client's port towards the server.
     pub rebindings: u64,
     /// Datagrams that the system refused to send.
@@ -255,8 +256,8 @@ impl Inbound {
             return;
         };
         let mut state = lock(&self.state);
-        if state.to_client.counters().datagrams == 0 {
-            state.report.before_first_answer += 1;
+        if state.report.to_client.packets.handshake == 0 {
+            state.report.before_first_handshake += 1;
         }
         state.report.to_server.packets.count(data);
         let data: Arc<[u8]> = data.into();
