@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { IWA_RUN, buildLinkPrograms, runNode, whyNoChromium } from './c-programs.mjs';
+import { linkedModules } from './link-cases.js';
 
 const THREADS = ['-pthread', '-sPROXY_TO_PTHREAD'];
 const SCRIPT = [...THREADS, '-O2', '-sEXIT_RUNTIME'];
@@ -42,16 +43,14 @@ function withModule(name, script) {
   return node(file);
 }
 
+linkedModules(withModule);
+
 for (const program of ['echo-O0.js', 'echo-O3.js']) {
   test(`${program} needs no JSPI, and ends with its exit code`, async () => {
     assert.doesNotMatch(readFileSync(join(directory, program), 'utf8'), /new WebAssembly\.Suspending\(original/);
     assert.deepEqual(await node(program), { stdout: 'hello\n', code: 7 });
   });
 }
-
-test('an ES module runs', async () => {
-  assert.deepEqual(await withModule('echo.mjs', 'await createModule();'), { stdout: 'hello\n', code: 7 });
-});
 
 test('an ES module runs in Chromium', { skip: whyNoChromium() }, async () => {
   assert.deepEqual(await node(IWA_RUN, 'echo.mjs'), { stdout: 'hello\n', code: 7 });
@@ -73,33 +72,6 @@ for (const name of ['no-proxy.txt', 'no-proxy-jspi.txt']) {
     assert.match(readFileSync(join(directory, name), 'utf8'), /add -sPROXY_TO_PTHREAD to -pthread/);
   });
 }
-
-test('standard input from a stream: read and poll wait for it, and see its end', async () => {
-  const { stdout, code } = await withModule('stdin.mjs', `
-    const chunks = ['one\\nt', '', 'wo\\n', 'three'];
-    const stdinStream = new ReadableStream({ async pull(controller) {
-      await new Promise(setImmediate);
-      const chunk = chunks.shift();
-      if (chunk === undefined) controller.close();
-      else controller.enqueue(new TextEncoder().encode(chunk));
-    } }, { highWaterMark: 0 });
-    await createModule({ stdinStream });`);
-  assert.equal(code, 0);
-  assert.deepEqual(stdout.split('\n').slice(1),
-    ['poll said IN', 'line one', 'line two', 'line threeat the end IN HUP, read 0', '']);
-});
-
-test('while main waits, JavaScript calls the program, and close wakes main with EBADF', async () => {
-  const { stdout, code } = await withModule('tasks.mjs', `
-    const Module = { print(line) {
-      console.log(line);
-      if (line === 'waiting') setImmediate(() => console.log('probe', Module._probe()));
-      if (line === 'waiting again') setImmediate(() => Module._close_waiting());
-    } };
-    await createModule(Module);`);
-  assert.deepEqual(stdout.split('\n'), ['waiting', 'probe 1', 'received 1', 'waiting again', '-1 EBADF', '']);
-  assert.equal(code, 0);
-});
 
 test('on the main runtime thread a call that would wait comes back at once, and says why on the console', async () => {
   const { stdout, code } = await withModule('cannot-wait.mjs', `

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { IWA_RUN, buildLinkPrograms, runNode, whyNoChromium } from './c-programs.mjs';
+import { linkedModules } from './link-cases.js';
 
 const MODULE = ['-O2', '-sJSPI', '-sMODULARIZE', '-sEXPORT_ES6', '-sEXIT_RUNTIME'];
 
@@ -41,6 +42,8 @@ const withModule = (name, script) => node('--input-type=module', '--eval', `
   import createModule from ${JSON.stringify(join(directory, name))};
   ${script}`);
 
+linkedModules(withModule, 'pipe, poll now 0');
+
 for (const program of ['echo-O0.js', 'echo-O3.js', 'echo-Oz.js', 'verbose.js']) {
   test(`${program} runs and ends with its exit code`, async () => {
     assert.deepEqual(await node(program), { stdout: 'hello\n', code: 7 });
@@ -55,10 +58,6 @@ test('exit() in a signal handler ends the program while main waits', async () =>
   assert.deepEqual(await node('exit-runtime.js'), { stdout: 'signal SIGALRM\nat exit\n', code: 3 });
   // Without EXIT_RUNTIME Emscripten runs no atexit().
   assert.deepEqual(await node('no-exit-runtime.js'), { stdout: 'signal SIGALRM\n', code: 3 });
-});
-
-test('an ES module runs', async () => {
-  assert.deepEqual(await withModule('echo.mjs', 'await createModule();'), { stdout: 'hello\n', code: 7 });
 });
 
 test('a program without sockets has nothing of the library in it', async () => {
@@ -93,21 +92,6 @@ test('Module.directSockets.UDPSocket is used in the place of the platform\'s', a
   assert.match(stdout, /bind: Invalid argument\n1 made/);
 });
 
-test('standard input from a stream: read and poll wait for it, and see its end', async () => {
-  const { stdout, code } = await withModule('stdin.mjs', `
-    const chunks = ['one\\nt', '', 'wo\\n', 'three'];
-    const stdinStream = new ReadableStream({ async pull(controller) {
-      await new Promise(setImmediate);
-      const chunk = chunks.shift();
-      if (chunk === undefined) controller.close();
-      else controller.enqueue(new TextEncoder().encode(chunk));
-    } }, { highWaterMark: 0 });
-    await createModule({ stdinStream });`);
-  assert.equal(code, 0);
-  assert.deepEqual(stdout.split('\n'),
-    ['pipe, poll now 0', 'poll said IN', 'line one', 'line two', 'line threeat the end IN HUP, read 0', '']);
-});
-
 test('standard input that the program does not read is not taken from the stream', async () => {
   const { stdout } = await withModule('echo.mjs', `
     let taken = 0;
@@ -133,18 +117,6 @@ test('a stream that is closed from the start is an end of file', async () => {
     const stdinStream = new ReadableStream({ start: (controller) => controller.close() });
     await createModule({ stdinStream });`);
   assert.match(stdout, /poll said IN HUP\nat the end IN HUP, read 0\n$/);
-});
-
-test('while main waits, calls that do not wait work from any stack, and close wakes it with EBADF', async () => {
-  const { stdout, code } = await withModule('tasks.mjs', `
-    const Module = { print(line) {
-      console.log(line);
-      if (line === 'waiting') setImmediate(() => console.log('probe', Module._probe()));
-      if (line === 'waiting again') setImmediate(() => Module._close_waiting());
-    } };
-    await createModule(Module);`);
-  assert.deepEqual(stdout.split('\n'), ['waiting', 'probe 1', 'received 1', 'waiting again', '-1 EBADF', '']);
-  assert.equal(code, 0);
 });
 
 test('epoll waits for standard input, a pipe and a socket together, and sees them closed', async () => {
