@@ -25,7 +25,7 @@ mod stats;
 mod tickets;
 mod timers;
 
-pub use app::{Handler, Routes, websocket, webtransport};
+pub use app::{Ending, Handler, Routes, http, websocket, webtransport};
 pub use certificate::{Certificate, CertificateError, GENERATED_VALIDITY};
 pub use certificates::{CertificateSource, Published};
 pub use config::{Config, CongestionControl, Retry};

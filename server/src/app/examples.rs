@@ -8,11 +8,11 @@ use super::room::Room;
 use crate::websocket::WebSocket;
 use crate::webtransport::{RecvStream, SendStream, Session, StreamError};
 
-/// `/echo` and `/room`.
-pub(crate) fn routes() -> Routes {
+/// Adds `/echo` and `/room`.
+pub(super) fn add(routes: Routes) -> Routes {
     let room = Room::default();
     let same = room.clone();
-    Routes::new()
+    routes
         .webtransport("/echo", echo)
         .webtransport("/room", move |session| room.clone().join(session))
         .websocket("/echo", echo_messages)

@@ -17,12 +17,12 @@ mod examples;
 mod h3;
 mod handler;
 mod hq;
-mod http;
+pub mod http;
 mod room;
 pub mod websocket;
 pub mod webtransport;
 
-pub use handler::{Handler, Routes};
+pub use handler::{Ending, Handler, Routes};
 pub(crate) use http::Root;
 
 /// HTTP/3 (RFC 9114).
@@ -60,7 +60,7 @@ impl Context {
             spawner: futures_executor::LocalPool::new().spawner(),
             patience: Patience::default(),
             max_body: 0,
-            routes: Routes::new(),
+            routes: Routes::standard(),
             certificates: Rc::new(RefCell::new(Published {
                 sha256: "a".into(),
                 pem: String::new(),
@@ -88,11 +88,6 @@ pub(crate) fn start(context: &Rc<Context>, connection: Connection) {
         // rustls refuses a handshake without a common protocol (RFC 9001, section 8.1).
         _ => connection.close(VarInt::from_u32(0), b"no application protocol"),
     }
-}
-
-/// The handlers of [`Config::routes`](crate::Config) when nothing else is asked for.
-pub(crate) fn example_routes() -> Routes {
-    examples::routes()
 }
 
 /// Runs `serve` on each of what `accept` brings, all at once, until that brings no more and all are served.

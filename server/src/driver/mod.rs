@@ -113,7 +113,7 @@ impl Server {
             stats: Rc::new(Stats::default()),
             spawner: pool.spawner(),
             max_body: config.max_body,
-            routes: app::example_routes(),
+            routes: app::Routes::standard(),
             certificates: certificates.published.clone(),
             root: config.root.as_deref().map(app::Root::new).transpose()?,
         });
@@ -145,7 +145,7 @@ impl Server {
         })
     }
 
-    /// Serves these handlers instead of its own.
+    /// Serves these handlers instead of [`Routes::standard`](app::Routes::standard).
     ///
     /// # Panics
     ///

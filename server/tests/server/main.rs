@@ -4,6 +4,7 @@ mod cases;
 mod certificates;
 mod common;
 mod files;
+mod handlers;
 mod process;
 mod sessions;
 mod transport;

@@ -12,7 +12,7 @@ mod transport;
 
 pub(crate) use protocol::Protocol;
 pub(crate) use streams::{Protocols, Streams};
-pub(crate) use transport::{H3Connection, H3Recv, H3Stream};
+pub(crate) use transport::{H3Connection, H3Recv, H3Send, H3Stream};
 
 /// The largest header section, in bytes as RFC 9114, section 4.2.2 counts them.
 pub(crate) const MAX_FIELD_SECTION_SIZE: u64 = 16 << 10;

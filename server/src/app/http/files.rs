@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use h3::error::{Code, StreamError};
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::conditions::{Verdict, Version, evaluate};
+use super::content_type;
+use super::exchange::HttpError;
 use super::respond::{TEXT, head, text};
-use super::{RequestStream, content_type};
+use super::responder::Responder;
 
 /// Bytes read at a time.
 const CHUNK: usize = 64 << 10;
@@ -96,16 +97,21 @@ fn open(path: &Path) -> io::Result<(File, Version)> {
 }
 
 /// Answers a GET or HEAD of a file.
-pub(super) async fn send(path: &Path, request: &Request<()>, stream: &mut RequestStream) -> Result<(), StreamError> {
+pub(super) async fn send(
+    path: &Path,
+    method: &Method,
+    fields: &HeaderMap,
+    response: Responder,
+) -> Result<(), HttpError> {
     let (mut file, version) = match open(path) {
         Ok(opened) => opened,
         Err(error) => {
             // Gone since it was found, or not to be read by this server: for a client there is no difference.
             tracing::debug!(path = %path.display(), "open: {error}");
-            return text(stream, StatusCode::NOT_FOUND, "Nothing is here.\n", request.method()).await;
+            return text(response, StatusCode::NOT_FOUND, "Nothing is here.\n").await;
         }
     };
-    let (status, range) = match evaluate(request.headers(), &version) {
+    let (status, range) = match evaluate(fields, &version) {
         Verdict::Whole => (StatusCode::OK, 0..version.length),
         Verdict::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
         Verdict::NotModified => (StatusCode::NOT_MODIFIED, 0..0),
@@ -114,8 +120,8 @@ pub(super) async fn send(path: &Path, request: &Request<()>, stream: &mut Reques
     };
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let media_type = if status.is_success() { content_type::of(name) } else { TEXT };
-    let mut response = head(status, media_type, Some(range.end - range.start));
-    let headers = response.headers_mut();
+    let mut head = head(status, media_type, Some(range.end - range.start));
+    let headers = head.headers_mut();
     let value = |text: String| HeaderValue::try_from(text).expect("it is ASCII");
     match status {
         StatusCode::PARTIAL_CONTENT => {
@@ -137,8 +143,8 @@ pub(super) async fn send(path: &Path, request: &Request<()>, stream: &mut Reques
         headers.insert(header::LAST_MODIFIED, value(httpdate::fmt_http_date(version.modified)));
         headers.insert(header::ETAG, value(version.etag));
     }
-    stream.send_response(response).await?;
-    if request.method() != Method::HEAD && status.is_success() {
+    let mut body = response.begin(head).await?;
+    if method != Method::HEAD && status.is_success() {
         let mut left = range.end - range.start;
         let mut chunks = file.seek(SeekFrom::Start(range.start)).map(|_| file);
         while left > 0 {
@@ -146,18 +152,17 @@ pub(super) async fn send(path: &Path, request: &Request<()>, stream: &mut Reques
             match chunk {
                 Ok(chunk) => {
                     left -= chunk.len() as u64;
-                    stream.send_data(chunk).await?;
+                    body.send(chunk).await?;
                 }
                 Err(error) => {
                     // The length is sent, and can't be kept.
                     tracing::warn!(path = %path.display(), "read: {error}");
-                    stream.stop_stream(Code::H3_INTERNAL_ERROR);
                     return Ok(());
                 }
             }
         }
     }
-    stream.finish().await
+    body.finish().await
 }
 
 /// A file's content, piece by piece.

@@ -1,175 +1,42 @@
-//! ALPN `h3`: HTTP/3 requests through the `h3` crate. What they are answered with is `resources.rs`'s.
+//! HTTP requests and their answers: what a handler of plain requests gets.
 //!
-//! Early data may be a replay, so a request in it that is not safe (RFC 9110, section 9.2.1) is answered with 425 Too
-//! Early, and the client sends it again when the handshake is complete (RFC 8470, section 5.2).
+//! ```
+//! use socket_iwa_server::Routes;
+//! use socket_iwa_server::http::{Exchange, HttpError, Response};
+//!
+//! /// Answers with the length of what it was sent, however long that is.
+//! async fn count(exchange: Exchange) -> Result<(), HttpError> {
+//!     let mut body = exchange.request.into_body();
+//!     let mut length = 0;
+//!     while let Some(chunk) = body.chunk().await? {
+//!         length += chunk.len();
+//!     }
+//!     exchange.response.send(Response::new(format!("{length} bytes\n"))).await
+//! }
+//!
+//! let routes = Routes::new().http("/count", count);
+//! ```
+//!
+//! A request whose declared body is larger than the server takes is answered with 413 before a handler hears of it, and one
+//! that came as early data and is not safe with 425.
 
+mod body;
 mod bytes_stream;
 mod conditions;
+mod connection;
 mod content_type;
+mod exchange;
 mod files;
 mod metrics;
 mod resources;
 mod respond;
+mod responder;
 
-use std::pin::pin;
-use std::rc::Rc;
-
-use bytes::Bytes;
-use futures_util::future::{Either, FutureExt, select};
-use h3::error::{Code, StreamError};
-use h3::server::RequestResolver;
-use http::{Method, Request, StatusCode};
-
-use super::Context;
-use super::h3::{H3Connection, H3Stream, MAX_FIELD_SECTION_SIZE, Protocol, Protocols, Streams};
-use super::websocket;
-use super::webtransport::{self, MAX_SESSIONS, Sessions};
-use crate::Connection;
-use crate::stats::add;
-
+pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+pub use body::Body;
 pub(super) use bytes_stream::BytesStream;
+pub(super) use connection::serve;
+pub use exchange::{Exchange, HttpError};
 pub(crate) use files::Root;
 pub(super) use files::{Found, chunks};
-use resources::respond;
-use respond::{text, too_early};
-
-type RequestStream = h3::server::RequestStream<H3Stream<Bytes>, Bytes>;
-
-/// Between the numbers of two requests one after the other (RFC 9000, section 2.1).
-const REQUEST_STEP: u64 = 4;
-
-/// A connection as its requests see it.
-struct Client {
-    connection: Connection,
-    context: Rc<Context>,
-    sessions: Rc<Sessions>,
-    protocols: Protocols,
-}
-
-pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
-    let sessions = Sessions::new(connection.clone());
-    let streams = Streams::new(connection.clone(), sessions.clone(), context.patience.clone());
-    let client = Rc::new(Client {
-        connection: connection.clone(),
-        context: context.clone(),
-        sessions,
-        protocols: streams.protocols(),
-    });
-    let mut builder = h3::server::builder();
-    builder
-        .max_field_section_size(MAX_FIELD_SECTION_SIZE)
-        .enable_extended_connect(true)
-        .enable_datagram(true)
-        .enable_webtransport(true)
-        .max_webtransport_sessions(MAX_SESSIONS as u64);
-    let closing = streams.closing();
-    let mut http = match builder.build(H3Connection(streams)).await {
-        Ok(http) => http,
-        Err(error) => return tracing::debug!("http: {error}"),
-    };
-    let datagrams = client.sessions.clone();
-    let quic = connection.clone();
-    context.spawn(async move {
-        // Ends with the connection.
-        while let Ok(datagram) = quic.datagram().await {
-            datagrams.deliver_datagram(datagram);
-        }
-    });
-    let mut draining = pin!(connection.draining().fuse());
-    // The numbers of the request accepted last, and of the highest one: a header section that comes late is accepted after
-    // those of higher requests.
-    let (mut last, mut highest) = (0, 0);
-    loop {
-        let next = match select(pin!(http.accept()), draining.as_mut()).await {
-            Either::Left((accepted, _)) => Some(accepted),
-            Either::Right(_) => None,
-        };
-        let Some(accepted) = next else {
-            // What was accepted is answered; what comes now is rejected, and may be sent elsewhere. GOAWAY names the stream
-            // after the highest one accepted (RFC 9114, section 5.2), h3 wants it relative to the last one. It alone would
-            // still accept streams below that.
-            closing.set(true);
-            let after_last = ((highest - last) / REQUEST_STEP) as usize + 1;
-            if let Err(error) = http.shutdown(after_last).await {
-                return tracing::debug!("http: {error}");
-            }
-            continue;
-        };
-        match accepted {
-            Ok(Some(resolver)) => {
-                last = resolver.frame_stream.id().into_inner();
-                highest = highest.max(last);
-                // Of this moment: had the handshake been complete a turn earlier, it would be nobody's replay.
-                let early = !connection.is_established();
-                let task = request(client.clone(), resolver, early);
-                context.spawn(task);
-            }
-            Ok(None) => return,
-            Err(error) if error.is_h3_no_error() => return,
-            Err(error) => return tracing::debug!("http: {error}"),
-        }
-    }
-}
-
-/// Answers a request that came as early data or not.
-async fn request(client: Rc<Client>, resolver: RequestResolver<H3Connection, Bytes>, early: bool) {
-    let id = resolver.frame_stream.id().into_inner();
-    let protocol = client.protocols.borrow_mut().remove(&id);
-    // A stream that ends before its header section does, or breaks a rule, is answered by h3 itself.
-    let (request, mut stream) = match resolver.resolve_request().await {
-        Ok(resolved) => resolved,
-        Err(error) => {
-            client.sessions.request_resolved(id);
-            return tracing::debug!("request: {error}");
-        }
-    };
-    add(&client.context.stats.requests_total, 1);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let ended = if early && !method.is_safe() {
-        client.sessions.request_resolved(id);
-        too_early(&request, &mut stream).await
-    } else if method == Method::CONNECT {
-        connect(&client, protocol, request, stream).await
-    } else {
-        client.sessions.request_resolved(id);
-        let answered = respond(&client.context, &request, &mut stream).await;
-        if answered.is_err() {
-            // A part must not be taken for the whole. Has no effect on a stream that has ended otherwise.
-            stream.stop_stream(Code::H3_REQUEST_CANCELLED);
-        }
-        answered
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%method, path, "request: {error}");
-    }
-}
-
-/// An extended CONNECT (RFC 9220), or an ordinary one, which asks for a proxy.
-async fn connect(
-    client: &Client,
-    protocol: Option<Protocol>,
-    request: Request<()>,
-    mut stream: RequestStream,
-) -> Result<(), StreamError> {
-    let path = request.uri().path();
-    match protocol {
-        Some(Protocol::WebTransport) => {
-            if let Some(handler) = client.context.routes.for_webtransport(path) {
-                return webtransport::serve(&client.context, &client.sessions, handler, request, stream).await;
-            }
-        }
-        Some(Protocol::WebSocket) => {
-            if let Some(handler) = client.context.routes.for_websocket(path) {
-                client.sessions.request_resolved(stream.id().into_inner());
-                return websocket::serve(&client.context, &client.connection, handler, request, stream).await;
-            }
-        }
-        Some(Protocol::Other) | None => {
-            client.sessions.request_resolved(stream.id().into_inner());
-            let body = "This is no proxy, and knows no such protocol.\n";
-            return text(&mut stream, StatusCode::NOT_IMPLEMENTED, body, request.method()).await;
-        }
-    }
-    client.sessions.request_resolved(stream.id().into_inner());
-    text(&mut stream, StatusCode::NOT_FOUND, "Nothing is here.\n", request.method()).await
-}
+pub use responder::{Responder, ResponseBody};

@@ -14,14 +14,16 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use h3::error::{Code, StreamError};
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use ring::digest::{Context as Digest, SHA256};
 
+use super::body::Body;
 use super::bytes_stream::{self, BytesStream};
+use super::exchange::{Exchange, HttpError};
 use super::files::{self, Found};
-use super::respond::{Body, Part, TEXT, discard_body, head, send, text, too_large, too_slow};
-use super::{RequestStream, metrics};
+use super::metrics;
+use super::respond::{TEXT, head, text};
+use super::responder::Responder;
 use crate::app::Context;
 
 const INDEX: &str = concat!(
@@ -47,20 +49,30 @@ enum Resource {
 
 impl Resource {
     fn find(context: &Context, path: &str) -> Option<Self> {
-        match path {
-            "/echo" => return Some(Self::Echo),
-            "/upload" => return Some(Self::Upload),
-            "/healthz" => return Some(Self::Health),
-            "/metrics" => return Some(Self::Metrics),
-            _ => {}
+        let own = if context.routes.resources { Self::own(path) } else { None };
+        if !matches!(own, None | Some(Self::Index)) {
+            return own;
         }
-        if let Some(length) = path.strip_prefix("/bytes/") {
-            return Some(bytes_stream::length(length).map_or(Self::BadLength, Self::Bytes));
-        }
+        // A root has an index of its own, or none.
         match context.root.as_ref().and_then(|root| root.find(path)) {
             Some(Found::File(path)) => Some(Self::File(path)),
             Some(Found::Directory) => Some(Self::Directory),
-            None => (path == "/").then_some(Self::Index),
+            None => own,
+        }
+    }
+
+    /// What the server brings with it.
+    fn own(path: &str) -> Option<Self> {
+        match path {
+            "/" => Some(Self::Index),
+            "/echo" => Some(Self::Echo),
+            "/upload" => Some(Self::Upload),
+            "/healthz" => Some(Self::Health),
+            "/metrics" => Some(Self::Metrics),
+            _ => {
+                let length = path.strip_prefix("/bytes/")?;
+                Some(bytes_stream::length(length).map_or(Self::BadLength, Self::Bytes))
+            }
         }
     }
 
@@ -75,126 +87,81 @@ impl Resource {
     fn allows(&self, method: &Method) -> bool {
         self.allow().split(", ").any(|allowed| allowed == method.as_str())
     }
-
-    /// Whether the answer is made of the request's body.
-    fn reads_body(&self, method: &Method) -> bool {
-        matches!(self, Self::Echo | Self::Upload) && self.allows(method)
-    }
 }
 
-pub(super) async fn respond(
-    context: &Context,
-    request: &Request<()>,
-    stream: &mut RequestStream,
-) -> Result<(), StreamError> {
-    let resource = Resource::find(context, request.uri().path());
-    let reads_body = resource.as_ref().is_some_and(|resource| resource.reads_body(request.method()));
-    answer(context, resource, request, stream).await?;
-    if reads_body { Ok(()) } else { discard_body(context, stream).await }
-}
-
-async fn answer(
-    context: &Context,
-    resource: Option<Resource>,
-    request: &Request<()>,
-    stream: &mut RequestStream,
-) -> Result<(), StreamError> {
+pub(super) async fn respond(context: &Context, exchange: Exchange) -> Result<(), HttpError> {
+    let Exchange { request, response, .. } = exchange;
     let (method, path) = (request.method(), request.uri().path());
-    let Some(resource) = resource else {
-        return text(stream, StatusCode::NOT_FOUND, "Nothing is here.\n", method).await;
+    let Some(resource) = Resource::find(context, path) else {
+        return text(response, StatusCode::NOT_FOUND, "Nothing is here.\n").await;
     };
     if !resource.allows(method) {
-        let body = format!("This takes {}.\n", resource.allow());
-        let mut response = head(StatusCode::METHOD_NOT_ALLOWED, TEXT, Some(body.len() as u64));
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(resource.allow()));
-        return send(stream, response, [body.into()], method).await;
+        let body: Bytes = format!("This takes {}.\n", resource.allow()).into();
+        let mut refusal = head(StatusCode::METHOD_NOT_ALLOWED, TEXT, None).map(|()| body);
+        refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static(resource.allow()));
+        return response.send(refusal).await;
     }
     match resource {
-        Resource::Index => {
-            let response = head(StatusCode::OK, "text/html; charset=utf-8", Some(INDEX.len() as u64));
-            send(stream, response, [Bytes::from_static(INDEX.as_bytes())], method).await
-        }
+        Resource::Index => response.send(head(StatusCode::OK, "text/html; charset=utf-8", None).map(|()| INDEX)).await,
         Resource::Bytes(length) => {
-            let response = head(StatusCode::OK, "application/octet-stream", Some(length));
-            send(stream, response, BytesStream::new(length), method).await
+            let mut body = response.begin(head(StatusCode::OK, "application/octet-stream", Some(length))).await?;
+            if method != Method::HEAD {
+                for chunk in BytesStream::new(length) {
+                    body.send(chunk).await?;
+                }
+            }
+            body.finish().await
         }
         Resource::BadLength => {
             let body = "The length is a number of bytes from 0 to 1073741824.\n";
-            text(stream, StatusCode::BAD_REQUEST, body, method).await
+            text(response, StatusCode::BAD_REQUEST, body).await
         }
-        Resource::Echo => echo(context, request, stream).await,
-        Resource::Upload => upload(context, request, stream).await,
-        Resource::Health => text(stream, StatusCode::OK, "ok\n", method).await,
+        Resource::Echo => {
+            let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
+            echo(content_type, request.into_body(), response).await
+        }
+        Resource::Upload => upload(request.into_body(), response).await,
+        Resource::Health => text(response, StatusCode::OK, "ok\n").await,
         Resource::Metrics => {
             let body = metrics::text(context);
-            let response = head(StatusCode::OK, metrics::CONTENT_TYPE, Some(body.len() as u64));
-            send(stream, response, [body.into()], method).await
+            response.send(head(StatusCode::OK, metrics::CONTENT_TYPE, None).map(|()| body)).await
         }
-        Resource::File(path) => files::send(&path, request, stream).await,
+        Resource::File(path) => files::send(&path, method, request.headers(), response).await,
         Resource::Directory => {
-            let mut response = head(StatusCode::MOVED_PERMANENTLY, TEXT, Some(0));
+            let mut moved = head(StatusCode::MOVED_PERMANENTLY, TEXT, None).map(|()| Bytes::new());
             let location = HeaderValue::try_from(format!("{path}/"));
-            response.headers_mut().insert(header::LOCATION, location.expect("it came as a header's value"));
-            send(stream, response, [], method).await
+            moved.headers_mut().insert(header::LOCATION, location.expect("it came as a header's value"));
+            response.send(moved).await
         }
     }
 }
 
 /// Sends the request's body back as it comes, so that its size costs no memory, and its trailers.
-async fn echo(context: &Context, request: &Request<()>, stream: &mut RequestStream) -> Result<(), StreamError> {
-    let mut body = Body::new(context, request);
-    if body.declares_too_much() {
-        return too_large(context, request, stream).await;
+async fn echo(content_type: Option<HeaderValue>, mut body: Body, response: Responder) -> Result<(), HttpError> {
+    let mut head = head(StatusCode::OK, "application/octet-stream", body.declared_length());
+    if let Some(content_type) = content_type {
+        head.headers_mut().insert(header::CONTENT_TYPE, content_type);
     }
-    let mut response = head(StatusCode::OK, "application/octet-stream", body.declared);
-    if let Some(content_type) = request.headers().get(header::CONTENT_TYPE) {
-        response.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
+    let mut back = response.begin(head).await?;
+    while let Some(chunk) = body.chunk().await? {
+        back.send(chunk).await?;
     }
-    stream.send_response(response).await?;
-    loop {
-        match body.next(stream).await? {
-            Part::Data(data) => stream.send_data(data).await?,
-            Part::End => break,
-            Part::Malformed => return Ok(()),
-            Part::TimedOut => {
-                stream.stop_sending(Code::H3_REQUEST_CANCELLED);
-                stream.stop_stream(Code::H3_REQUEST_CANCELLED);
-                return Ok(());
-            }
-            Part::TooLarge => {
-                // The status is sent: what is left is to break off, so that nobody takes a part for the whole.
-                stream.stop_sending(Code::H3_EXCESSIVE_LOAD);
-                stream.stop_stream(Code::H3_EXCESSIVE_LOAD);
-                return Ok(());
-            }
-        }
+    match body.trailers().await? {
+        Some(trailers) => back.finish_with(trailers).await,
+        None => back.finish().await,
     }
-    if let Some(trailers) = stream.recv_trailers().await? {
-        stream.send_trailers(trailers).await?;
-    }
-    stream.finish().await
 }
 
 /// Hashes the request's body as it comes.
-async fn upload(context: &Context, request: &Request<()>, stream: &mut RequestStream) -> Result<(), StreamError> {
-    let mut body = Body::new(context, request);
-    if body.declares_too_much() {
-        return too_large(context, request, stream).await;
-    }
-    let mut digest = Digest::new(&SHA256);
-    loop {
-        match body.next(stream).await? {
-            Part::Data(data) => digest.update(&data),
-            Part::End => break,
-            Part::Malformed => return Ok(()),
-            Part::TimedOut => return too_slow(request, stream).await,
-            Part::TooLarge => return too_large(context, request, stream).await,
-        }
+async fn upload(mut body: Body, response: Responder) -> Result<(), HttpError> {
+    let (mut digest, mut length) = (Digest::new(&SHA256), 0);
+    while let Some(chunk) = body.chunk().await? {
+        digest.update(&chunk);
+        length += chunk.len();
     }
     let hash: String = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let answer = format!("{}\n", serde_json::json!({ "bytes": body.length, "sha256": hash }));
-    let response = head(StatusCode::OK, "application/json", Some(answer.len() as u64));
-    send(stream, response, [answer.into()], request.method()).await
+    let answer = format!("{}\n", serde_json::json!({ "bytes": length, "sha256": hash }));
+    response.send(head(StatusCode::OK, "application/json", None).map(|()| answer)).await
 }
 
 #[cfg(test)]
