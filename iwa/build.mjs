@@ -1,6 +1,7 @@
 /**
  * Builds the app's directory, which a development server serves and a bundle packs: iwa/app as it is, the version of
- * package.json in its manifest, and the WebAssembly server beside it. Nothing is bundled or transformed.
+ * package.json in its manifest, the WebAssembly server beside it, and below api/ and emscripten-lib/src/ the modules it
+ * imports as ../../api/: above the root of an origin is the root. Nothing is bundled or transformed.
  *
  *     node iwa/build.mjs [--server FILE.js] [--out DIRECTORY]
  */
@@ -16,6 +17,9 @@ const REPOSITORY = path.dirname(HERE);
 /** The names that the worker and Emscripten's own loader ask for. */
 const SERVER = 'socket-iwa-server.js';
 const SERVER_WASM = 'socket_iwa_server.wasm';
+/** What the app's modules import, which keeps its place. */
+const LIBRARIES = ['api', 'emscripten-lib/src'];
+const isServed = (/** @type {string} */ file) => !file.endsWith('.d.ts') && !/[\\/](test|node)$/.test(file);
 
 const USAGE = `Usage: node iwa/build.mjs [OPTIONS]
 
@@ -48,6 +52,9 @@ export async function buildApp({
   const stage = await mkdtemp(`${out}.new-`);
   try {
     await cp(path.join(HERE, 'app'), stage, { recursive: true });
+    for (const library of LIBRARIES) {
+      await cp(path.join(REPOSITORY, library), path.join(stage, library), { recursive: true, filter: isServed });
+    }
     const manifest = path.join(stage, '.well-known', 'manifest.webmanifest');
     const fields = JSON.parse(await readFile(manifest, 'utf8'));
     await writeFile(manifest, `${JSON.stringify({ ...fields, version }, null, 2)}\n`);

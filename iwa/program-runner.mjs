@@ -67,7 +67,7 @@ export async function withBrowser(use, options = {}) {
   const app = await launchIsolatedApp({
     directory: path.join(HERE, 'runner'),
     ...options,
-    mounts: { '/app/': path.join(HERE, 'app') },
+    mounts: { '/app/': path.join(HERE, 'app'), '/api/': path.join(HERE, '..', 'api') },
   });
   try {
     return await use(await programRunner(app, options.verbose), app);

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { prepareKept, readKept } from '../iwa/app/emscripten-program.js';
+import { prepareKept, readKept } from '../api/program/emscripten-program.js';
 import { KEPT_DIRECTORIES, KEPT_FILES, saveKept } from '../iwa/kept-files.mjs';
 import { mountRoot } from '../iwa/root-directory.mjs';
 

@@ -33,7 +33,7 @@ const log = new LogView($('log'), (shown, total) => {
 
 /**
  * What a launcher adds to the server's command line and file system; a person's start has none of it.
- * @type {{args: string[], files: import('./emscripten-program.js').ProgramFile[], keep: string[]}}
+ * @type {{args: string[], files: import('../../api/program/emscripten-program.js').ProgramFile[], keep: string[]}}
  */
 let extra = { args: [], files: [], keep: [] };
 

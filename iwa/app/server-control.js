@@ -10,7 +10,7 @@
  * @typedef {'stopped' | 'starting' | 'running' | 'stopping' | 'failed'} State
  * @typedef {{cert_sha256: string, cert_pem: string, next_sha256?: string | null}} Certificate
  * @typedef {{ready: true, address: string, port: number} & Certificate} Ready
- * @typedef {{args: string[], files?: import('./emscripten-program.js').ProgramFile[], keep?: string[]}} StartOptions
+ * @typedef {{args: string[], files?: import('../../api/program/emscripten-program.js').ProgramFile[], keep?: string[]}} StartOptions
  * @typedef {{exitCode: number | null, reason: string}} Failure `exitCode` is null when the program did not exit by
  *   itself; `reason` is its last word
  * @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike
@@ -90,7 +90,7 @@ export class ServerControl extends EventTarget {
     }, this.#patience);
   }
 
-  /** @param {import('./emscripten-program.js').ProgramMessage | {kept: import('./emscripten-program.js').ProgramFile}} message */
+  /** @param {import('../../api/program/emscripten-program.js').ProgramMessage | {kept: import('../../api/program/emscripten-program.js').ProgramFile}} message */
   #receive(message) {
     if ('kept' in message) {
       this.dispatchEvent(new CustomEvent('kept', { detail: message.kept }));

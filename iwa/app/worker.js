@@ -4,11 +4,11 @@
  * `{kept: ProgramFile}` for what the server has written at a path of `keep`, before the last. A stop ends the server's
  * standard input, on which it closes its connections and exits. The page ends the worker.
  */
-import { describeError, inputStream, moduleOptions, prepareKept, ProgramReporter, readKept } from './emscripten-program.js';
+import { describeError, inputStream, moduleOptions, prepareKept, ProgramReporter, readKept } from '../../api/program/emscripten-program.js';
 
 const PROGRAM = './socket-iwa-server.js';
 
-/** What the program has to leave behind, when it has begun. @type {() => import('./emscripten-program.js').ProgramFile[]} */
+/** What the program has to leave behind, when it has begun. @type {() => import('../../api/program/emscripten-program.js').ProgramFile[]} */
 let kept = () => [];
 
 const reporter = new ProgramReporter((message) => self.postMessage(message), () => {
@@ -20,7 +20,7 @@ const stdin = inputStream();
 self.addEventListener('error', (event) => reporter.fail(event.error ?? event.message));
 self.addEventListener('unhandledrejection', (event) => reporter.fail(event.reason));
 
-/** @param {{args: string[], files: import('./emscripten-program.js').ProgramFile[], keep: string[]}} start */
+/** @param {{args: string[], files: import('../../api/program/emscripten-program.js').ProgramFile[], keep: string[]}} start */
 async function run({ keep, ...start }) {
   let createModule;
   try {

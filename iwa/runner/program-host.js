@@ -2,7 +2,7 @@
  * One run of an Emscripten program as a process: arguments, environment, mounted files, standard streams as bytes, and
  * its end. It serves the worker in the browser and the process on Node alike, and knows neither.
  */
-import { ProgramReporter, describeError, moduleOptions } from '../app/emscripten-program.js';
+import { ProgramReporter, describeError, moduleOptions } from '../../api/program/emscripten-program.js';
 import { ProgramFiles } from './program-files.js';
 
 /**
@@ -77,7 +77,7 @@ export class ProgramRun {
     }
   }
 
-  /** @param {import('../app/emscripten-program.js').ProgramMessage} message */
+  /** @param {import('../../api/program/emscripten-program.js').ProgramMessage} message */
   #hear(message) {
     if ('line' in message) return this.#host.write(message.stream, encoder.encode(`${message.line}\n`));
     if ('failed' in message) {

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { moduleOptions, ProgramReporter } from '../../app/emscripten-program.js';
+import { moduleOptions, ProgramReporter } from '../../../api/program/emscripten-program.js';
 import { readRoot } from '../../root-directory.mjs';
 
 /** @param {(directory: string) => Promise<void>} use */
