@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { checkProgram, hasForeignSockets } from '../api/program/program-text.js';
 import { findChromium } from './chromium.mjs';
 import { isRecentNode, runMain } from './command.mjs';
 import { LaunchError } from './launch-error.mjs';
@@ -92,15 +93,15 @@ function examine(program) {
     const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
     return refuse(`${program}: ${code === 'ENOENT' ? 'no such program' : message}`);
   }
-  if (head.equals(Buffer.from('\0asm'))) {
-    return refuse(`${program} is WebAssembly: give the .js file that emcc made with it (emcc -o NAME.js)`);
+  // What is WebAssembly itself is not read whole.
+  const text = head.equals(Buffer.from('\0asm')) ? '\0asm' : readFileSync(program, 'utf8');
+  try {
+    checkProgram(text, program, true);
+  } catch (error) {
+    const { code, message } = /** @type {Error & {code: string}} */ (error);
+    if (code === 'ENOEXEC') refuse(message); // JSPI is the runtime's
   }
-  const text = readFileSync(program, 'utf8');
-  // The shell of emcc's programs names the program so until it is told its name; --minify keeps strings.
-  if (!text.includes('WebAssembly') || !/this\.program|ExitStatus|EXITSTATUS/.test(text)) {
-    return refuse(`${program} is not a program made by emcc: -o NAME.js or NAME.mjs makes one`);
-  }
-  if (/SOCKFS|__syscall_(socket|connect|bind)\b/.test(text) && !text.includes('directSockets')) {
+  if (hasForeignSockets(text)) {
     say(`warning: ${program} is linked without libdirectsockets.js: its sockets are Emscripten's own, which reach no ` +
       'network here (cargo xtask emcc, or emcc --js-library PATH/libdirectsockets.js)');
   }
@@ -142,7 +143,7 @@ async function main(signal) {
 
   const options = { timeout, env, mounts, verbose, warn: say, signal };
   const result = runtime === 'node'
-    ? await runOnNode(program, args, options)
+    ? await runOnNode(program, args, { ...options, stdin: standardInput() })
     : await withBrowser((run) => run(program, args, {
       ...options,
       stdin: standardInput(),

@@ -15,8 +15,8 @@ import { LaunchError } from './launch-error.mjs';
  * @typedef {{directory: string, at: string, readOnly: boolean}} Mount `directory` is a real path, `at` absolute in the
  *   program
  * @typedef {{type: 'directory' | 'link' | 'file', path: string, mode: number, mtime: number, target: string,
- *   file: string}} HostEntry as an Entry of runner/program-files.js, with the `file` that has the data
- * @typedef {Omit<import('./runner/program-files.js').Change, 'data'>} Change
+ *   file: string}} HostEntry as an Entry of api/program/program-files.js, with the `file` that has the data
+ * @typedef {Omit<import('../api/program/program-files.js').Change, 'data'>} Change
  */
 
 /** Emscripten's own; a program would lose its devices. */

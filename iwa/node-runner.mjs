@@ -1,18 +1,18 @@
-/** Runs an Emscripten program in a Node process of its own: which Node, its time limit, how it ends. */
-import { spawn } from 'node:child_process';
+/** Runs an Emscripten program on Node by the API's runProgram: which Node, its files, its time limit. */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { runProgram } from '../api/node-run-program.js';
+import { needsJspi } from '../api/program/program-text.js';
 import { LaunchError } from './launch-error.mjs';
+import { WriteBack, placeOf, readMount } from './mounts.mjs';
 import { TIMED_OUT } from './program-runner.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 
-/** Milliseconds from being told to end until it is ended: it may have files to write. */
-const END_LIMIT = 5000;
-/** Milliseconds from its last word until it is ended. */
-const EXIT_LIMIT = 1000;
+/** The exit code of a program whose output no one reads any more. */
+const PIPE_LOST = 128 + os.constants.signals.SIGPIPE;
 
 /**
  * A Node with JSPI: this one, $SOCKET_IWA_NODE, or the one that npm installed beside this file.
@@ -38,14 +38,13 @@ export function nodeWithJspi(env = process.env) {
  * @param {string} program
  * @param {string[]} args
  * @param {{timeout: number, env: Record<string, string>, mounts: import('./mounts.mjs').Mount[], verbose: boolean,
- *   warn: (text: string) => void, signal: AbortSignal}} options `timeout` in seconds, 0 for none; an abort's reason is
- *   the name of a signal
+ *   stdin: AsyncIterable<Uint8Array>, warn: (text: string) => void, signal: AbortSignal}} options `timeout` in seconds, 0
+ *   for none
  * @returns {Promise<{code: number, timedOut: boolean, filesLost: boolean}>}
  * @throws {LaunchError}
  */
-export async function runOnNode(program, args, { timeout, env, mounts, verbose, warn, signal }) {
-  const needsJspi = /WebAssembly\.(Suspending|promising)|\bSuspending\b/.test(readFileSync(program, 'utf8'));
-  const node = nodeWithJspi() ?? (needsJspi ? undefined : process.execPath);
+export async function runOnNode(program, args, { timeout, env, mounts, verbose, stdin, warn, signal }) {
+  const node = nodeWithJspi() ?? (needsJspi(readFileSync(program, 'utf8')) ? undefined : process.execPath);
   if (!node) {
     throw new LaunchError(
       `run ${program} on Node: Node ${process.versions.node} has no JSPI (WebAssembly.Suspending), which the program ` +
@@ -53,45 +52,37 @@ export async function runOnNode(program, args, { timeout, env, mounts, verbose, 
       { exitCode: 2 },
     );
   }
-  signal.throwIfAborted();
-  const child = spawn(node, [path.join(HERE, 'node-program.mjs')], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
-  /** @type {{code: number, filesLost: boolean} | undefined} */
-  let told;
-  let timedOut = false;
-  /** @type {NodeJS.Timeout[]} */
-  const timers = [];
-  const endWith = (/** @type {NodeJS.Signals} */ name) => {
-    if (mounts.length === 0) return void child.kill('SIGKILL'); // nothing to be in order about
-    child.kill(name);
-    timers.push(setTimeout(() => {
-      told ??= { code: 1, filesLost: true };
-      warn('the program computes and does not answer: what it changed in its files is lost');
-      child.kill('SIGKILL');
-    }, END_LIMIT));
-  };
-  const onAbort = () => endWith(signal.reason === 'EPIPE' ? 'SIGTERM' : signal.reason);
+  const limit = timeout > 0 ? AbortSignal.timeout(timeout * 1000) : undefined;
+  const saving = new WriteBack(mounts, warn);
+  const running = runProgram(path.resolve(program), {
+    args, env, stdin,
+    cwd: placeOf(mounts),
+    mounts: mounts.map((mount) => {
+      const entries = readMount(mount, warn).map(({ file, ...entry }) => ({ ...entry, url: pathToFileURL(file).href }));
+      return { at: mount.at, readOnly: mount.readOnly, entries };
+    }),
+    signal: limit ? AbortSignal.any([signal, limit]) : signal,
+    anySockets: true, // the command line has warned
+    execPath: node,
+    onStdout: 'inherit',
+    onStderr: 'inherit',
+    onWarning: warn,
+    onChange: ({ data, ...change }) => saving.apply(change, data),
+  });
+  let code;
   try {
-    const exited = new Promise((resolve, reject) => {
-      child.once('error', (error) => reject(new LaunchError(`start ${node}: ${error.message}`, { exitCode: 2 })));
-      child.once('exit', (code, name) => resolve(code ?? 128 + (name ? os.constants.signals[name] : 0)));
-      child.on('message', (message) => {
-        told = /** @type {any} */ (message);
-        timers.push(setTimeout(() => child.kill('SIGKILL'), EXIT_LIMIT));
-      });
-    });
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (timeout > 0) {
-      timers.push(setTimeout(() => {
-        timedOut = true;
-        endWith('SIGTERM');
-      }, timeout * 1000));
-    }
-    child.send({ program: path.resolve(program), args, env, mounts, verbose }, () => {});
-    const code = await exited;
+    code = await running.exit;
+  } catch (error) {
     if (signal.aborted) throw signal.reason;
-    return { code: timedOut ? TIMED_OUT : told?.code ?? code, timedOut, filesLost: told?.filesLost ?? false };
+    const { message, exitCode, trace } = /** @type {any} */ (error);
+    code = limit?.aborted ? TIMED_OUT : exitCode;
+    if (!limit?.aborted && code !== PIPE_LOST) process.stderr.write(`${verbose && trace ? trace : message}\n`);
   } finally {
-    timers.forEach(clearTimeout);
-    signal.removeEventListener('abort', onAbort);
+    await running.files.catch(() => {
+      saving.failed = true;
+      warn('the program computes and does not answer: what it changed in its files is lost');
+    });
+    saving.end();
   }
+  return { code, timedOut: limit?.aborted ?? false, filesLost: saving.failed };
 }

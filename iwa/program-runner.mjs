@@ -1,6 +1,6 @@
 /**
- * Runs Emscripten programs in workers of a throwaway Isolated Web App in a headless Chromium: any number of programs,
- * one after the other or at once, in one browser. A program is emcc's default output (`prog.js`, `prog.wasm`), a script
+ * Runs Emscripten programs in a throwaway Isolated Web App in a headless Chromium, by the API's runProgram: any number of
+ * programs, one after the other or at once, in one browser. A program is emcc's default output (`prog.js`, `prog.wasm`), a script
  * linked with -sMODULARIZE, or an ES module (-sEXPORT_ES6).
  *
  *     await withBrowser(async (run) => {
@@ -23,8 +23,8 @@ const HERE = path.dirname(fileURLToPath(import.meta.url));
 /** Seconds. */
 const PAGE_LIMIT = 30;
 const DEFAULT_TIMEOUT = 60;
-/** Seconds that a program which is ended gets for handing over its files; one that computes never does. */
-const SAVE_LIMIT = 5;
+/** Seconds for a program's end: it gets five for handing over its files. */
+const KILL_LIMIT = 10;
 
 /** The exit code of a program that outlived its time limit, as of timeout(1). */
 export const TIMED_OUT = 124;
@@ -122,7 +122,7 @@ async function programRunner({ page, mount, lost }, verbose) {
       name: path.basename(file),
       args, env, verbose: options.verbose ?? false,
       stdin: stdin !== undefined,
-      directory: placeOf(mounts),
+      cwd: placeOf(mounts),
       mounts: mounts.map((one) => {
         const prefix = show(one.directory);
         const entries = readMount(one, warn).map(({ file: _file, ...entry }) =>
@@ -140,9 +140,6 @@ async function programRunner({ page, mount, lost }, verbose) {
     const source = chunksOf(stdin);
     /** @type {NodeJS.Timeout | undefined} */
     let timer;
-    let saved = () => {};
-    /** @type {Promise<void>} */
-    const filesAreHere = new Promise((resolve) => (saved = resolve));
     const over = new Promise((resolve, reject) => {
       listeners.set(id, (message) => {
         if ('base64' in message) {
@@ -152,11 +149,15 @@ async function programRunner({ page, mount, lost }, verbose) {
           else write(message.stream, bytes);
         } else if ('change' in message) saving.apply(message.change);
         else if ('pull' in message) void feed(id, source, warn);
-        else if ('saved' in message) saved();
         else if ('warning' in message) warn(message.warning);
         else {
-          if ('broken' in message) write('stderr', Buffer.from(`${message.broken}\n`));
-          result.code = message.exit ?? 1;
+          if (message.filesLost) {
+            saving.failed = true;
+            warn('the program computes and does not answer: what it changed in its files is lost');
+          }
+          if (result.timedOut || signal?.aborted) return;
+          if (message.failed) write('stderr', Buffer.from(`${message.failed}\n`));
+          result.code = message.exit;
           resolve(undefined);
         }
       });
@@ -175,16 +176,10 @@ async function programRunner({ page, mount, lost }, verbose) {
     } finally {
       clearTimeout(timer);
       over.catch(() => {});
-      if (mounts.length > 0 && (result.timedOut || signal?.aborted)) {
-        const asked = call('save', id).then(() => filesAreHere);
-        await within('ask the program for its files', SAVE_LIMIT, asked, [lost]).catch(() => {
-          saving.failed = true;
-          warn('the program computes and does not answer: what it changed in its files is lost');
-        });
-      }
+      // When the page is gone, so is the worker.
+      await within('end the program', KILL_LIMIT, call('kill', id), [lost]).catch(() => {});
       saving.end();
       listeners.delete(id);
-      await call('terminate', id).catch(() => {}); // when the page is gone, so is the worker
     }
     const text = (/** @type {Buffer[]} */ parts) => Buffer.concat(parts).toString();
     return { ...result, stdout: text(printed.stdout), stderr: text(printed.stderr), filesLost: saving.failed };

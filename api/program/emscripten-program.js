@@ -7,8 +7,9 @@
  * @typedef {{path: string, data: Uint8Array}} ProgramFile a file as the program shall see it, below "/" when
  *   relative; one whose path ends with "/" is a directory, and has no data
  * @typedef {{stream: 'stdout' | 'stderr', line: string} | {exit: number}
- *   | {failed: string, code: number, stack?: string}} ProgramMessage
- *   `exit` and `failed` are the last one; `failed` is for a person: what was thrown or aborted; `code` is a shell's
+ *   | {failed: string, code: number, stack?: string, reason?: string}} ProgramMessage
+ *   `exit` and `failed` are the last one; `failed` is for a person: what was thrown or aborted; `code` is a shell's;
+ *   `reason` is the `code` of the error, if it has one
  */
 
 /**
@@ -59,7 +60,10 @@ export class ProgramReporter {
     this.over = true;
     this.#beforeEnd();
     const stack = error instanceof Error ? error.stack : undefined;
-    this.#post({ failed: describeError(error), code: exitCodeOf(error), stack });
+    const { code: reason } = /** @type {{code?: unknown}} */ (error ?? {});
+    this.#post({
+      failed: describeError(error), code: exitCodeOf(error), stack, ...(typeof reason === 'string' && { reason }),
+    });
   }
 }
 

@@ -2,8 +2,9 @@
  * One run of an Emscripten program as a process: arguments, environment, mounted files, standard streams as bytes, and
  * its end. It serves the worker in the browser and the process on Node alike, and knows neither.
  */
-import { ProgramReporter, describeError, moduleOptions } from '../../api/program/emscripten-program.js';
+import { ProgramReporter, describeError, moduleOptions } from './emscripten-program.js';
 import { ProgramFiles } from './program-files.js';
+import { programError } from './program-text.js';
 
 /**
  * @typedef {object} Start
@@ -18,9 +19,8 @@ import { ProgramFiles } from './program-files.js';
  * @typedef {object} Host
  * @property {(stream: 'stdout' | 'stderr', bytes: Uint8Array) => void} write
  * @property {(change: import('./program-files.js').Change) => void} save
- * @property {(code: number) => void} end once, last
+ * @property {(end: import('./protocol.js').End) => void} end once, last
  * @property {(text: string) => void} warn
- * @property {boolean} verbose
  */
 
 const encoder = new TextEncoder();
@@ -77,14 +77,10 @@ export class ProgramRun {
     }
   }
 
-  /** @param {import('../../api/program/emscripten-program.js').ProgramMessage} message */
+  /** @param {import('./emscripten-program.js').ProgramMessage} message */
   #hear(message) {
-    if ('line' in message) return this.#host.write(message.stream, encoder.encode(`${message.line}\n`));
-    if ('failed' in message) {
-      const text = this.#host.verbose && message.stack ? message.stack : message.failed;
-      this.#host.write('stderr', encoder.encode(`${text}\n`));
-    }
-    this.#host.end('exit' in message ? message.exit : message.code);
+    if ('line' in message) this.#host.write(message.stream, encoder.encode(`${message.line}\n`));
+    else this.#host.end(message);
   }
 
   /** Before the program's constructors run. @param {any} module */
@@ -92,10 +88,10 @@ export class ProgramRun {
     const { env, mounts, directory } = this.#start;
     const FS = hookOf(this.#reporter.directSockets, module, 'FS');
     const ENV = hookOf(this.#reporter.directSockets, module, 'ENV');
-    if (Object.keys(env).length > 0 && !ENV) throw new Error(`--env: ${noHook('ENV')}`);
+    if (Object.keys(env).length > 0 && !ENV) throw programError('ERR_NOT_LINKED', noHook('ENV'));
     Object.assign(ENV ?? {}, env);
     if (!FS) {
-      if (mounts.length > 0) throw new Error(`--mount: ${noHook('FS')}`);
+      if (mounts.length > 0) throw programError('ERR_NOT_LINKED', noHook('FS'));
       return; // its output comes in lines
     }
     if (!FS.initialized) FS.init();
@@ -133,9 +129,3 @@ function hookOf(directSockets, module, name) {
 const noHook = (/** @type {string} */ name) =>
   `the program has no ${name === 'FS' ? 'file system' : 'environment'} that can be reached: link it with ` +
   `libdirectsockets.js, or with -sEXPORTED_RUNTIME_METHODS=${name}`;
-
-/** Classic scripts have no exports; a minified module has its one anywhere in a line. */
-const EXPORTS = /(?:^|[;}\s])export\s*(?:default\b|\{)/;
-
-/** Whether a program's text is an ES module (-sEXPORT_ES6). @param {string} text */
-export const isModule = (text) => EXPORTS.test(text);
