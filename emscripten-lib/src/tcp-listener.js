@@ -27,6 +27,7 @@ export function listenerReleased(port) {
  * @property {number} localPort 0: any free one
  * @property {boolean} ipv6Only
  * @property {() => void} onConnection
+ * @property {() => void} [onLost] the browser has lost the port
  * @property {(text: string) => void} explain one line on the console in debug builds
  */
 
@@ -99,6 +100,7 @@ export class TcpListener {
       if (!this.closed) {
         this.options.explain(`listen ${this.localAddress}:${this.localPort}: the browser has lost the port, and no ` +
           'connection will come: close the socket and bind another');
+        this.options.onLost?.();
       }
       return;
     }

@@ -54,8 +54,8 @@ export async function drained() {
  * @property {number | undefined} receiveBufferSize bytes
  * @property {number | undefined} sendBufferSize bytes
  * @property {(message: UDPMessage) => void} onDatagram
- * @property {() => void} onDrain outstanding bytes became fewer
- * @property {(errno: number) => void} onSendFailed a datagram was rejected, and is lost
+ * @property {(message?: UDPMessage) => void} onDrain outstanding bytes became fewer: `message` is off the list, sent or lost
+ * @property {(errno: number, message: UDPMessage) => void} onSendFailed a datagram was rejected, and is lost
  * @property {(text: string) => void} say one line on the console
  * @property {(text: string) => void} explain the same in debug builds only
  */
@@ -73,6 +73,8 @@ export class UdpPort {
     /** True while no stripe works and reopening one has failed. */
     this.down = false;
     this.closed = false;
+    /** @type {Promise<void> | undefined} */
+    this.closing = undefined;
     this.sharing = options.stripes > 1 || options.shared;
     /** @type {Stripe[]} */
     this.stripes = [];
@@ -282,7 +284,7 @@ export class UdpPort {
   /** @param {UDPMessage} message */
   sent(message) {
     this.outstanding -= message.data.byteLength + DATAGRAM_OVERHEAD;
-    this.options.onDrain();
+    this.options.onDrain(message);
     if (this.outstanding === 0) this.settleDrain();
   }
 
@@ -292,7 +294,7 @@ export class UdpPort {
     const errno = typeof error === 'number' ? error : sendErrno(error);
     if (this.refused.size >= REFUSED_DESTINATIONS) this.refused.clear();
     this.refused.set(message.remoteAddress, { errno, until: performance.now() + REFUSE_MS });
-    this.options.onSendFailed(errno);
+    this.options.onSendFailed(errno, message);
     this.sent(message);
   }
 
@@ -410,9 +412,12 @@ export class UdpPort {
     for (const resolve of this.drainWaiters.splice(0)) resolve();
   }
 
-  /** Datagrams already accepted still go out; none comes in any more. Returns at once. */
+  /**
+   * Datagrams already accepted still go out; none comes in any more. Returns at once.
+   * @returns {Promise<void>} resolves when the port is free
+   */
   close() {
-    if (this.closed) return;
+    if (this.closing) return this.closing;
     this.closed = true;
     const release = async () => {
       try {
@@ -431,5 +436,7 @@ export class UdpPort {
       markReleased(this.localPort);
     });
     if (this.localPort !== 0) releasing.set(this.localPort, done);
+    this.closing = done;
+    return done;
   }
 }
