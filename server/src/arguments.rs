@@ -38,7 +38,8 @@ pub(crate) struct Arguments {
     /// Print the counters this often
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) stats_interval: Option<u32>,
-    /// Stop when standard input ends
+    /// Stop when standard input ends. Until then its lines are commands: {"connections": 20} tells of the 20 busiest
+    /// connections, {"close": ID} closes one
     #[arg(long)]
     pub(crate) stop_on_stdin_close: bool,
     /// When asked to stop, wait this long for what clients have asked for

@@ -103,6 +103,14 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
                     &format!("certificate SHA-256 {}{next}", published.sha256),
                 );
             }
+            Event::Connections(overview) => {
+                let connections = overview.to_json();
+                print(&json!({ "connections": connections }), &connections.to_string());
+            }
+            Event::Closed { id, found } => {
+                let said = if found { "closed" } else { "not there" };
+                print(&json!({ "closed": { "id": id, "found": found } }), &format!("connection {id}: {said}"));
+            }
         })
         .map_err(|error| Failure::Run(format!("the socket failed: {error}")))?;
     print(&json!({ "stopped": true }), "stopped");

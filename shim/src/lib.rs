@@ -14,6 +14,7 @@
 //! `quinn-udp`; Direct Sockets (Chromium 156) offers none of the three, so there a segment is a datagram, ECN is
 //! absent and the local address is unknown.
 
+mod lines;
 pub mod platform;
 mod stop;
 mod udp;

@@ -1,8 +1,11 @@
 //! What ends a server's wait from outside. Owns the descriptors that [`crate::UdpSocket::wait`] watches beside the
 //! socket, and reads them; knows nothing of sockets.
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::cell::RefCell;
+use std::io::{self, BufRead, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
+
+use crate::lines::Lines;
 
 /// A request to stop, which [`crate::UdpSocket::wait`] reports: from [`Stopper`], a signal, or the end of standard
 /// input.
@@ -13,6 +16,8 @@ pub struct Stop {
     pipe: PipeReader,
     writer: PipeWriter,
     stdin: bool,
+    /// What standard input has brought.
+    lines: RefCell<Lines>,
     hangups: Option<PipeReader>,
 }
 
@@ -32,14 +37,20 @@ impl Stop {
     /// When no pipe can be made.
     pub fn new() -> io::Result<Self> {
         let (pipe, writer) = io::pipe()?;
-        Ok(Self { pipe, writer, stdin: false, hangups: None })
+        Ok(Self { pipe, writer, stdin: false, lines: RefCell::default(), hangups: None })
     }
 
-    /// Also stops when standard input ends. What is read from it until then is ignored.
+    /// Also stops when standard input ends. The lines that come until then are [`take_line`](Self::take_line)'s.
     #[must_use]
     pub fn when_stdin_closes(mut self) -> Self {
         self.stdin = true;
         self
+    }
+
+    /// The next line that standard input has brought while somebody waited, where its end counts: trimmed, not empty, at
+    /// most 4096 bytes. Of those that nobody takes, the last 256 are kept.
+    pub fn take_line(&self) -> Option<String> {
+        self.lines.borrow_mut().pop()
     }
 
     /// Also stops on SIGINT and SIGTERM. WebAssembly has no signals: there this adds nothing.
@@ -97,11 +108,17 @@ impl Stop {
             // As many as came are one.
             return hangups.read(&mut ignored).map_or(Request::None, |_| Request::HangUp);
         }
-        // An error is an end too: nothing more will be read from there.
-        match io::stdin().lock().read(&mut ignored) {
-            Ok(1..) => Request::None,
-            _ => Request::Stop,
-        }
+        let mut stdin = io::stdin().lock();
+        // All that was read at once: `poll` does not see what stays in the buffer. An error is an end too.
+        let length = match stdin.fill_buf() {
+            Ok(chunk) if !chunk.is_empty() => {
+                self.lines.borrow_mut().push(chunk);
+                chunk.len()
+            }
+            _ => return Request::Stop,
+        };
+        stdin.consume(length);
+        Request::None
     }
 }
 

@@ -69,6 +69,7 @@ pub struct WebSocket {
     /// To the task that writes. None once nothing more may be sent.
     send: Option<mpsc::Sender<Bytes>>,
     draining: Fuse<LocalBoxFuture<'static, ()>>,
+    _mark: Rc<()>,
 }
 
 impl fmt::Debug for WebSocket {
@@ -138,6 +139,7 @@ pub(super) async fn serve(
         recv,
         send: Some(sender),
         draining: async move { draining.draining().await }.boxed_local().fuse(),
+        _mark: connection.session_mark(),
     };
     let handled = handler.serve(socket);
     context.spawn(handled);

@@ -35,6 +35,8 @@ struct State {
     draining: bool,
     /// Bidirectional streams of the client's whose answer is not delivered yet.
     unanswered: HashSet<StreamId>,
+    /// One reference here, and one in each session: they are counted and nothing else.
+    sessions: Rc<()>,
     wakers: Wakers,
 }
 
@@ -97,6 +99,7 @@ impl Connection {
             started: false,
             draining: false,
             unanswered: HashSet::new(),
+            sessions: Rc::new(()),
             wakers: Wakers::default(),
         };
         Self { state: Rc::new(RefCell::new(state)), handle, queue, stats }
@@ -173,6 +176,16 @@ impl Connection {
         let mut state = self.state.borrow_mut();
         state.draining = true;
         state.wakers.draining.drain(..).for_each(Waker::wake);
+    }
+
+    /// How many sessions hold a [`session_mark`](Self::session_mark).
+    pub(crate) fn sessions(&self) -> usize {
+        Rc::strong_count(&self.state.borrow().sessions) - 1
+    }
+
+    /// What a session keeps for as long as it lives, to be counted.
+    pub(crate) fn session_mark(&self) -> Rc<()> {
+        self.state.borrow().sessions.clone()
     }
 
     /// Whether everything the client asked for is answered, and delivered.

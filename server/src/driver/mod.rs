@@ -1,6 +1,7 @@
 //! The loop: it owns the socket and the clock, feeds quinn-proto and the applications, and sends what they make.
 //! It knows nothing of any application protocol beyond its name.
 
+mod commands;
 mod receive;
 mod stop;
 mod transmit;
@@ -23,7 +24,7 @@ use crate::connection::{Connection, Dirty};
 use crate::quic_config::ServerConfigs;
 use crate::stats::{Stats, add};
 use crate::timers::{Patience, Timers};
-use crate::{Certificate, CertificateSource, Config, Published, app};
+use crate::{Certificate, CertificateSource, Config, Overview, Published, app};
 use transmit::Unsent;
 
 /// Something that a running server tells.
@@ -33,6 +34,15 @@ pub enum Event<'a> {
     Stats(&'a Stats),
     /// The certificate, or the one that will be next, is another one.
     Certificate(&'a Published),
+    /// Its connections, which standard input has asked for.
+    Connections(&'a Overview),
+    /// Standard input has asked to close this connection; `found`: there was one.
+    Closed {
+        /// As in [`ConnectionInfo`](crate::ConnectionInfo).
+        id: u64,
+        /// False where there is none, or none any more.
+        found: bool,
+    },
 }
 
 /// A server bound to its socket.
@@ -73,6 +83,9 @@ struct Clients {
 /// A connection and what the loop keeps of it.
 struct Entry {
     connection: Connection,
+    /// Its number among all that were accepted.
+    id: u64,
+    since: Instant,
     /// The timer it last asked for. The heap keeps superseded timers until they come up.
     timer: Option<Instant>,
     /// When its handshake is given up, until that is complete.
@@ -82,8 +95,8 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(connection: Connection, handshake: Instant) -> Self {
-        Self { connection, timer: None, handshake: Some(handshake), sent_under_keys: 0 }
+    fn new(connection: Connection, id: u64, since: Instant, handshake: Instant) -> Self {
+        Self { connection, id, since, timer: None, handshake: Some(handshake), sent_under_keys: 0 }
     }
 }
 
@@ -179,7 +192,8 @@ impl Server {
     }
 
     /// Serves until `stop`, then lets clients have what they have asked for, and closes every connection. Calls `tell` with
-    /// the counters every `interval`, if there is one, and with new certificates.
+    /// the counters every `interval`, if there is one, with new certificates, and with the answers to the commands among
+    /// `stop`'s lines.
     ///
     /// # Errors
     ///
@@ -190,6 +204,9 @@ impl Server {
             let renewal = self.certificates.wait(SystemTime::now()).map(|wait| Instant::now() + wait);
             let deadline = self.deadline(next_tick.into_iter().chain(renewal).min());
             let ready = self.socket.wait(self.unsent.is_some(), deadline, Some(stop))?;
+            while let Some(line) = stop.take_line() {
+                self.obey(&line, &mut tell);
+            }
             if ready.stopped {
                 self.drain()?;
                 return self.close();

@@ -99,7 +99,7 @@ impl Clients {
                 connection.mark_dirty();
                 add(&stats.connections_total, 1);
                 let due = now + self.handshake_timeout;
-                self.connections.insert(handle, Entry::new(connection, due));
+                self.connections.insert(handle, Entry::new(connection, stats.connections_total.get(), now, due));
                 self.handshakes += 1;
                 self.handshakes_due.push_back((due, handle));
                 None

@@ -1,6 +1,6 @@
 //! The server as a user runs it: the binary, its standard streams, and the client that talks to it.
 
-use std::io::{BufRead, BufReader, Lines, Read};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
 
@@ -65,6 +65,17 @@ impl Server {
                 return stats.clone();
             }
         }
+    }
+
+    /// Writes a line to its standard input.
+    pub(crate) fn say(&mut self, line: &str) {
+        writeln!(self.stdin.as_mut().expect("standard input is open"), "{line}").unwrap();
+    }
+
+    /// Gives it a command; returns the next line it prints.
+    pub(crate) fn ask(&mut self, command: &Value) -> Value {
+        self.say(&command.to_string());
+        self.line()
     }
 
     /// Ends its standard input.

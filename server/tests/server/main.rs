@@ -2,6 +2,7 @@
 
 mod cases;
 mod certificates;
+mod commands;
 mod common;
 mod files;
 mod handlers;

@@ -200,6 +200,7 @@ pub(super) struct Core {
     /// The number of the CONNECT request's stream.
     pub(super) id: u64,
     request: Request<()>,
+    _mark: Rc<()>,
     state: RefCell<State>,
 }
 
@@ -220,7 +221,8 @@ struct State {
 
 impl Core {
     pub(super) fn new(connection: Connection, id: u64, request: Request<()>) -> Rc<Self> {
-        Rc::new(Self { connection, id, request, state: RefCell::default() })
+        let _mark = connection.session_mark();
+        Rc::new(Self { connection, id, request, _mark, state: RefCell::default() })
     }
 
     /// A quarter of its number, as HTTP datagrams name it.
