@@ -1,7 +1,6 @@
 /**
- * Builds the app's directory, which a development server serves and a bundle packs: iwa/app as it is, the version of
- * package.json in its manifest, the WebAssembly server beside it, and below api/ and emscripten-lib/src/ the modules it
- * imports as ../../api/: above the root of an origin is the root. Nothing is bundled or transformed.
+ * Builds the app's directory, which a development server serves and a bundle packs: the page of iwa/app with its scripts
+ * and style bundled, docs/ as its help, the version of package.json in its manifest, and the WebAssembly server beside it.
  *
  *     node iwa/build.mjs [--server FILE.js] [--out DIRECTORY]
  */
@@ -9,6 +8,8 @@ import { cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { bundleApp } from './bundle.mjs';
+import { buildHelp } from './help-pages.mjs';
 import { LaunchError } from './launch-error.mjs';
 import { runMain } from './command.mjs';
 
@@ -17,9 +18,8 @@ const REPOSITORY = path.dirname(HERE);
 /** The names that the worker and Emscripten's own loader ask for. */
 const SERVER = 'socket-iwa-server.js';
 const SERVER_WASM = 'socket_iwa_server.wasm';
-/** What the app's modules import, which keeps its place. */
-const LIBRARIES = ['api', 'emscripten-lib/src'];
-const isServed = (/** @type {string} */ file) => !file.endsWith('.d.ts') && !/[\\/](test|node)$/.test(file);
+/** Of iwa/app, what goes into the app as it is. */
+const AS_IT_IS = ['.well-known', 'index.html', 'icon.svg', 'icon-192.png', 'icon-512.png'];
 
 const USAGE = `Usage: node iwa/build.mjs [OPTIONS]
 
@@ -51,10 +51,9 @@ export async function buildApp({
   await mkdir(path.dirname(out), { recursive: true });
   const stage = await mkdtemp(`${out}.new-`);
   try {
-    await cp(path.join(HERE, 'app'), stage, { recursive: true });
-    for (const library of LIBRARIES) {
-      await cp(path.join(REPOSITORY, library), path.join(stage, library), { recursive: true, filter: isServed });
-    }
+    for (const name of AS_IT_IS) await cp(path.join(HERE, 'app', name), path.join(stage, name), { recursive: true });
+    await bundleApp(stage);
+    await buildHelp(path.join(REPOSITORY, 'docs'), path.join(stage, 'help'));
     const manifest = path.join(stage, '.well-known', 'manifest.webmanifest');
     const fields = JSON.parse(await readFile(manifest, 'utf8'));
     await writeFile(manifest, `${JSON.stringify({ ...fields, version }, null, 2)}\n`);

@@ -1,22 +1,32 @@
 /**
  * The page: it shows what the server's control, log and counters say, and hands on what the person does. It is never in
- * the path of the data: from a running server it gets one line of counts a second and the log.
+ * the path of the data: from a running server it gets a line of counts and one of connections a second, and the log.
  *
  * For a launcher there is `socketIwa` on the global object: `configure()` before a click on Start, and the events of
  * `socketIwa.events`; see Automation below.
  */
-import { explainFailure, missingSupport } from './explain.js';
-import { addressProblem, listenArgument, parseListen, portProblem } from './listen.js';
+import { Charts } from './charts.js';
+import { ConnectionsView } from './connections-view.js';
+import { byId, element } from './dom.js';
+import { ALLOW, explainFailure, missingSupport } from './explain.js';
+import { FolderView } from './folder-view.js';
+import { History } from './history.js';
 import { LogView } from './log-view.js';
+import { explainPrompts, readPermissions, watchPermissions } from './permissions.js';
+import { ProblemView } from './problem-view.js';
+import { ReachView } from './reach-view.js';
 import { ServerControl } from './server-control.js';
-import { clearCounts, showCounts, showIdentity } from './server-view.js';
+import { clearCounts, showCounts } from './server-view.js';
+import { loadSettings, saveSettings } from './settings.js';
+import { SetupView } from './setup-view.js';
 
-const $ = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
-const form = /** @type {HTMLFormElement} */ ($('server-form'));
-const address = /** @type {HTMLInputElement} */ ($('address'));
-const port = /** @type {HTMLInputElement} */ ($('port'));
-const start = /** @type {HTMLButtonElement} */ ($('start'));
-const stop = /** @type {HTMLButtonElement} */ ($('stop'));
+byId('not-loaded').remove(); // what is said where this script can't be
+
+const start = /** @type {HTMLButtonElement} */ (byId('start'));
+const stop = /** @type {HTMLButtonElement} */ (byId('stop'));
+
+/** Connections that the table has room for, which is what the server tells at most. */
+const LISTED = 100;
 
 /** An IWA's policy has require-trusted-types-for 'script': a worker's address must come from a named policy. */
 const scripts = /** @type {any} */ (globalThis).trustedTypes?.createPolicy('socket-iwa-worker', {
@@ -25,9 +35,25 @@ const scripts = /** @type {any} */ (globalThis).trustedTypes?.createPolicy('sock
 const workerUrl = scripts ? scripts.createScriptURL('/worker.js') : '/worker.js';
 const control = new ServerControl(() => new Worker(workerUrl, { type: 'module', name: 'server' }));
 
-const log = new LogView($('log'), (shown, total) => {
-  $('log-count').textContent = total > shown ? `last ${shown} of ${total} lines` : '';
+let settings = loadSettings(localStorage);
+const remember = (/** @type {Partial<import('./settings.js').Settings>} */ changed) => {
+  settings = { ...settings, ...changed };
+  saveSettings(localStorage, settings);
+};
+
+const setup = new SetupView(settings, remember);
+const folder = new FolderView();
+const reach = new ReachView(settings.page, (page) => remember({ page }));
+const problem = new ProblemView((action) => {
+  if (action === 'reload') return location.reload();
+  if (action === 'free-port') setup.useAnyPort();
+  void begin();
 });
+const history = new History();
+const charts = new Charts(history);
+/** @type {import('./connections-view.js').Overview | null} */
+let overview = null;
+const connections = new ConnectionsView((id) => control.ask({ close: id }));
 
 // --- Automation ------------------------------------------------------------------------------------------------------
 
@@ -48,11 +74,7 @@ const automation = {
    *   server's file system; what it has written at a path of `keep` is told as an event when it ends
    */
   configure({ listen, args = [], files = [], keep = [] }) {
-    if (listen !== undefined) {
-      const parts = parseListen(listen);
-      address.value = parts.address;
-      port.value = parts.port;
-    }
+    if (listen !== undefined) setup.listen = listen;
     const bytes = (/** @type {string} */ base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
     extra = { args, files: files.map(({ path, base64 }) => ({ path, data: bytes(base64) })), keep };
   },
@@ -69,43 +91,43 @@ const tell = (/** @type {object} */ detail) => automation.events.dispatchEvent(n
 
 // --- Starting and stopping -------------------------------------------------------------------------------------------
 
-/**
- * Shows what is wrong with a field beside it; the hint comes back when nothing is.
- * @param {HTMLInputElement} field @param {string} problem
- */
-function mark(field, problem) {
-  const hint = $(`${field.id}-hint`);
-  hint.dataset.hint ??= hint.textContent ?? '';
-  hint.textContent = problem || hint.dataset.hint;
-  hint.classList.toggle('wrong', problem !== '');
-  if (problem) field.setAttribute('aria-invalid', 'true');
-  else field.removeAttribute('aria-invalid');
-  return problem;
+/** A start is under way that has not come to the worker yet. */
+let preparing = false;
+
+/** Starts the server as the form says. Needs a person's click: the browser may ask about the folder. */
+async function begin() {
+  if (preparing) return;
+  const wrong = setup.check();
+  if (wrong) return void tell({ invalid: `listen on ${setup.listen}: ${wrong}` });
+  preparing = true;
+  try {
+    // A launcher's server has the files of the launcher's command line.
+    const own = extra.args.includes('--root') ? { args: [], files: [] } : await folder.read();
+    if ((await readPermissions()) === 'prompt' && !(await explainPrompts())) return;
+    const args = ['--listen', setup.listen, '--json', '--stop-on-stdin-close', '--log', setup.serverLog, ...own.args];
+    // Once a second is what a person can follow; a launcher may want another interval.
+    if (!extra.args.some((arg) => arg.startsWith('--stats-interval'))) args.push('--stats-interval', '1');
+    control.start({ args: [...args, ...extra.args], files: [...own.files, ...extra.files], keep: extra.keep });
+  } catch (error) {
+    const { explanation, message } = /** @type {import('./explain.js').Explained} */ (error);
+    if (!explanation) throw error;
+    problem.show({ ...explanation, reason: message });
+    tell({ invalid: message });
+  } finally {
+    preparing = false;
+  }
 }
 
-const checkAddress = () => mark(address, addressProblem(address.value.trim()));
-const checkPort = () => mark(port, portProblem(port.value.trim()));
-const listen = () => listenArgument(address.value.trim(), port.value.trim());
-
-form.addEventListener('submit', (event) => {
+byId('server-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  const problems = [checkAddress(), checkPort()];
-  const wrong = problems.findIndex(Boolean);
-  if (wrong >= 0) {
-    [address, port][wrong].focus();
-    tell({ invalid: `listen on ${listen()}: ${problems[wrong]}` });
-    return;
-  }
-  const args = ['--listen', listen(), '--json', '--stop-on-stdin-close'];
-  // Once a second is what a person can follow; a launcher may want another interval.
-  if (!extra.args.some((arg) => arg.startsWith('--stats-interval'))) args.push('--stats-interval', '1');
-  control.start({ args: [...args, ...extra.args], files: extra.files, keep: extra.keep });
+  void begin();
 });
 stop.addEventListener('click', () => control.stop());
-// A field that was marked is checked again while it is mended; one that was not is left alone until the start.
-address.addEventListener('input', () => address.hasAttribute('aria-invalid') && checkAddress());
-port.addEventListener('input', () => port.hasAttribute('aria-invalid') && checkPort());
-port.addEventListener('change', checkPort);
+
+// The server ends with the page.
+addEventListener('beforeunload', (event) => {
+  if (control.state === 'running') event.preventDefault();
+});
 
 // --- Showing ---------------------------------------------------------------------------------------------------------
 
@@ -116,39 +138,60 @@ const STATE_NAMES = {
   stopping: 'Stopping…',
   failed: 'Failed',
 };
+const NAME = document.title;
 
-/** @param {{title: string, advice: string, reason?: string} | null} problem */
-function showProblem(problem) {
-  $('problem').hidden = problem === null;
-  $('problem-title').textContent = problem?.title ?? '';
-  $('problem-advice').textContent = problem?.advice ?? '';
-  $('problem-reason').textContent = problem?.reason ?? '';
-}
-
-control.addEventListener('state', () => {
+control.addEventListener('state', async () => {
   const { state, ready, failure, exitCode } = control;
   const busy = state === 'starting' || state === 'running' || state === 'stopping';
-  $('state').textContent = STATE_NAMES[state];
-  $('state').dataset.state = state;
-  start.disabled = address.disabled = port.disabled = busy;
+  byId('state').textContent = STATE_NAMES[state];
+  byId('state').dataset.state = state;
+  document.title = state === 'stopped' ? NAME : `${STATE_NAMES[state]} · ${NAME}`;
+  start.disabled = folder.disabled = busy;
+  setup.running = busy ? folder.summary : null;
   stop.disabled = state !== 'starting' && state !== 'running';
-  showProblem(failure && { ...explainFailure(failure, listen()), reason: failure.reason });
-  showIdentity(ready);
-  if (state === 'starting') clearCounts();
-  if (state === 'starting' || state === 'running') void showPrompts();
+  // The button that was pressed can't be pressed again: the next one is where the keyboard is.
+  if (document.activeElement === document.body || document.activeElement === start) (busy ? stop : start).focus();
+  reach.show(ready);
+  if (state === 'starting') {
+    byId('live').hidden = byId('connections').hidden = false;
+    clearCounts();
+    history.clear();
+    charts.show();
+  }
+  overview = null;
+  connections.show(state === 'running' ? { total: 0, busiest: [] } : null);
   if (state === 'running' && ready) log.add(`INFO ready on ${ready.address}, UDP port ${ready.port}`);
   if (failure && failure.exitCode === null) log.add(`ERROR ${failure.reason}`);
   if (state === 'stopped') log.add('INFO the server has stopped');
-  if (!busy) $('counts').dataset.live = 'false'; // the last ones stay to be read
+  if (!busy) byId('counts').dataset.live = 'false'; // the last ones stay to be read
   tell({ state, exitCode, failure });
+  const now = { listen: setup.listen, permissions: failure ? await readPermissions() : undefined };
+  if (failure === control.failure) {
+    problem.show(failure && { ...explainFailure(failure, now), reason: failure.reason });
+  }
 });
 control.addEventListener('certificate', () => {
-  showIdentity(control.ready);
-  $('copied').textContent = ''; // what was copied may be the last one's
+  reach.show(control.ready);
   const { cert_sha256: now, next_sha256: next } = control.ready ?? {};
   log.add(`INFO certificate SHA-256 ${now}${next ? `, the next one's ${next}` : ''}`);
 });
-control.addEventListener('stats', (event) => showCounts(/** @type {CustomEvent} */ (event).detail));
+control.addEventListener('stats', (event) => {
+  const stats = /** @type {CustomEvent} */ (event).detail;
+  showCounts(stats);
+  history.add(stats, overview);
+  charts.show();
+  control.ask({ connections: LISTED });
+});
+control.addEventListener('connections', (event) => {
+  overview = /** @type {CustomEvent} */ (event).detail;
+  connections.show(overview);
+});
+control.addEventListener('closed', (event) => {
+  const { id, found } = /** @type {CustomEvent} */ (event).detail;
+  byId('connections-said').textContent = found ? 'The connection was closed.' : 'That connection had ended already.';
+  log.add(`INFO connection ${id} ${found ? 'was closed by you' : 'had ended already'}`);
+  control.ask({ connections: LISTED });
+});
 control.addEventListener('kept', (event) => {
   const { path, data } = /** @type {CustomEvent} */ (event).detail;
   tell({ kept: { path, base64: btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join('')) } });
@@ -160,37 +203,42 @@ control.addEventListener('output', (event) => {
   tell({ stream, line });
 });
 
-$('clear').addEventListener('click', () => log.clear());
-$('copy').addEventListener('click', async () => {
-  const copied = $('copied');
-  try {
-    await navigator.clipboard.writeText(control.ready?.cert_sha256 ?? '');
-    copied.textContent = 'Copied';
-  } catch {
-    getSelection()?.selectAllChildren($('hash'));
-    copied.textContent = 'Selected: copy it with the keyboard';
-  }
-  setTimeout(() => (copied.textContent = ''), 4000);
+// --- The log ---------------------------------------------------------------------------------------------------------
+
+const log = new LogView(byId('log'), (summary) => (byId('log-count').textContent = summary));
+const level = /** @type {HTMLSelectElement} */ (byId('log-level'));
+const search = /** @type {HTMLInputElement} */ (byId('log-search'));
+level.value = settings.logLevel;
+log.filter = { level: level.value };
+level.addEventListener('change', () => {
+  log.filter = { level: level.value };
+  remember({ logLevel: /** @type {import('./settings.js').Settings['logLevel']} */ (level.value) });
+});
+search.addEventListener('input', () => (log.filter = { search: search.value }));
+byId('clear').addEventListener('click', () => log.clear());
+byId('export').addEventListener('click', () => {
+  const url = URL.createObjectURL(new Blob([log.log.export()], { type: 'text/plain' }));
+  const name = `socket-iwa-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}.log`;
+  element('a', { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // after the download has begun
 });
 
-/**
- * Explains Chrome's prompts for as long as one of them is still to come. Chromium 156 has one permission per prompt,
- * earlier versions another; a name that a browser doesn't know is one that it won't ask for.
- */
-async function showPrompts() {
-  const states = await Promise.all(
-    ['loopback-network', 'local-network'].map((name) =>
-      navigator.permissions.query({ name: /** @type {PermissionName} */ (name) }).catch(() => null),
-    ),
-  );
-  $('prompts').hidden = !states.some((status) => status?.state === 'prompt');
-  for (const status of states) if (status) status.onchange = () => void showPrompts();
-}
+// --- At the start ----------------------------------------------------------------------------------------------------
 
 const missing = missingSupport(globalThis);
 if (missing) {
   start.disabled = true;
-  showProblem({ title: 'The server can’t run here', advice: missing });
+  problem.show(missing);
 } else {
-  void showPrompts();
+  void folder.restore();
+  void watchPermissions((permissions) => {
+    byId('prompts').hidden = permissions === 'granted';
+    byId('prompts').dataset.permissions = permissions;
+    byId('prompts-title').textContent =
+      permissions === 'denied' ? 'Chrome blocks this app from the network' : 'At the first start Chrome asks two questions';
+    byId('prompts-advice').textContent =
+      permissions === 'denied'
+        ? `A prompt was answered with Block, so no device will get an answer. ${ALLOW}`
+        : 'They are explained before they appear. The server needs both answered with Allow.';
+  });
 }

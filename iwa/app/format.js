@@ -37,3 +37,17 @@ export function rate(now, before, seconds) {
 export function groupHex(hex) {
   return hex.replace(/(.{4})(?=.)/g, '$1 ');
 }
+
+/** @param {number | null} milliseconds @returns {string} e.g. "0.42 ms", "12 ms", "1.5 s"; a dash for none */
+export function formatMilliseconds(milliseconds) {
+  if (milliseconds === null) return '–';
+  if (milliseconds >= 999.5) return `${(milliseconds / 1000).toFixed(1)} s`;
+  return `${milliseconds.toFixed(milliseconds < 0.995 ? 2 : milliseconds < 9.95 ? 1 : 0)} ms`;
+}
+
+/** @param {number} milliseconds @returns {string} e.g. "12 s", "3 min", "2 h 5 min" */
+export function formatAge(milliseconds) {
+  const minutes = Math.floor(milliseconds / 60_000);
+  if (minutes < 1) return `${Math.floor(milliseconds / 1000)} s`;
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

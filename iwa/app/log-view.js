@@ -1,79 +1,93 @@
 /**
- * The log: a bounded number of lines in a list that follows its end while the reader is there. Lines are added to the
- * document a few times a second at most, however many come.
+ * The log on the page: the last lines that are wanted, in a list that follows its end while the reader is there. Lines
+ * are added to the document a few times a second at most, however many come.
  */
+import { element } from './dom.js';
+import { LEVELS, Log, matches } from './log.js';
 
-/** Lines kept. A screen reader and a layout stay quick with this many. */
-const CAPACITY = 500;
+/** Lines in the document. A screen reader and a layout stay quick with this many. */
+const SHOWN = 500;
 /** Milliseconds between updates of the document. */
 const INTERVAL = 100;
 
-const LEVEL = /^\s*(?:\S*\d\d:\d\d\S*\s+)?\[?(error|warn|info|debug|trace)\b/i;
-
-/**
- * @param {string} line
- * @returns {string} the level that a line begins with (after a time, if any), in lower case, or "plain"
- */
-export function levelOf(line) {
-  return LEVEL.exec(line)?.[1].toLowerCase() ?? 'plain';
-}
+const TIME = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
 export class LogView {
+  log = new Log();
   #list;
   #onCount;
-  #capacity;
-  /** @type {{time: string, line: string}[]} */
+  /** @type {import('./log.js').Filter} */
+  #filter = { level: 'trace', search: '' };
+  /** @type {import('./log.js').Line[]} */
   #pending = [];
   #scheduled = false;
-  #total = 0;
 
   /**
    * @param {HTMLElement} list an <ol>
-   * @param {(shown: number, total: number) => void} onCount
-   * @param {number} [capacity]
+   * @param {(summary: string) => void} onCount how many lines are shown, in words
    */
-  constructor(list, onCount, capacity = CAPACITY) {
+  constructor(list, onCount) {
     this.#list = list;
     this.#onCount = onCount;
-    this.#capacity = capacity;
   }
 
-  /** @param {string} line */
-  add(line) {
-    this.#total += 1;
-    this.#pending.push({ time: new Date().toLocaleTimeString('en-GB'), line });
-    if (this.#pending.length > this.#capacity) this.#pending.shift();
+  /** @param {string} text */
+  add(text) {
+    const line = this.log.add(text);
+    if (matches(line, this.#filter)) this.#pending.push(line);
+    if (this.#pending.length > SHOWN) this.#pending.shift();
     if (this.#scheduled) return;
     this.#scheduled = true;
     setTimeout(() => this.#show(), INTERVAL);
   }
 
+  /** @param {Partial<import('./log.js').Filter>} filter */
+  set filter(filter) {
+    this.#filter = { ...this.#filter, ...filter };
+    this.#list.replaceChildren();
+    this.#pending = this.log.select(this.#filter).slice(-SHOWN);
+    this.#show();
+  }
+
   clear() {
-    this.#total = 0;
+    this.log.clear();
     this.#pending = [];
     this.#list.replaceChildren();
-    this.#onCount(0, 0);
+    this.#count();
   }
 
   #show() {
     this.#scheduled = false;
     const list = this.#list;
     const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 24;
-    const excess = list.childElementCount + this.#pending.length - this.#capacity;
+    const excess = list.childElementCount + this.#pending.length - SHOWN;
     for (let i = 0; i < excess; i += 1) list.firstElementChild?.remove();
-    list.append(...this.#pending.map(({ time, line }) => this.#item(time, line)));
+    list.append(...this.#pending.map(item));
     this.#pending = [];
     if (atEnd) list.scrollTop = list.scrollHeight;
-    this.#onCount(list.childElementCount, this.#total);
+    this.#count();
   }
 
-  /** @param {string} time @param {string} line */
-  #item(time, line) {
-    const item = document.createElement('li');
-    item.dataset.level = levelOf(line);
-    const stamp = document.createElement('time');
-    stamp.textContent = time;
-    item.append(stamp, line.trim()); // levels may be padded
-    return item;
+  #count() {
+    const shown = this.#list.childElementCount;
+    const all = this.#filter.search.trim() === '' && this.#filter.level === LEVELS.at(-1);
+    const { total } = this.log;
+    this.#list.dataset.empty = all ? 'Nothing yet.' : 'No line matches.';
+    if (total === 0) this.#onCount('');
+    else if (all) this.#onCount(shown < total ? `last ${shown} of ${total} lines` : `${total} lines`);
+    else this.#onCount(`${shown} of ${total} lines match`);
   }
+}
+
+/** @param {import('./log.js').Line} line */
+function item({ at, level, text }) {
+  const word = LEVELS.includes(level) ? text.slice(0, level.length).toUpperCase() : '';
+  const named = word === level.toUpperCase();
+  return element(
+    'li',
+    { 'data-level': level },
+    element('time', { datetime: at.toISOString() }, TIME.format(at)),
+    element('b', {}, named ? level : ''),
+    element('span', {}, named ? text.slice(level.length).trim() : text),
+  );
 }

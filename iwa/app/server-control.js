@@ -3,7 +3,8 @@
  * worker and its deadlines, and knows nothing of the page: state, output and counts leave as events.
  *
  * Events: `state` (read .state, .ready, .failure), `certificate` (another one, or the next one is known: read .ready),
- * `output` {stream, line}, `stats` {the server's counters}, `kept` {path, data} of a file that the server leaves behind.
+ * `output` {stream, line}, `stats` {the server's counters}, `connections` and `closed` (answers to `ask`), `kept` {path,
+ * data} of a file that the server leaves behind. What answers `ask` is not `output`.
  */
 
 /**
@@ -79,6 +80,15 @@ export class ServerControl extends EventTarget {
     worker.postMessage({ start: { args, files, keep } });
   }
 
+  /**
+   * Gives the running server a command: `{connections: 20}` is answered by the event `connections`, `{close: id}` by
+   * `closed`.
+   * @param {{connections: number} | {close: number}} command
+   */
+  ask(command) {
+    if (this.state === 'running') this.#worker?.postMessage({ input: JSON.stringify(command) });
+  }
+
   /** Asks the server to close its connections and exit; after the deadline its worker is ended. */
   stop() {
     if (this.state !== 'starting' && this.state !== 'running') return;
@@ -110,19 +120,27 @@ export class ServerControl extends EventTarget {
     if (stream === 'stderr') {
       const isError = /^\s*error\b/i.test(line);
       if (line.trim() && (isError || !this.#lastWord.isError)) this.#lastWord = { line: line.trim(), isError };
-    } else {
-      this.#interpret(line);
+    } else if (this.#interpret(line)) {
+      return;
     }
     this.dispatchEvent(new CustomEvent('output', { detail: { stream, line } }));
   }
 
-  /** @param {string} line of the server's standard output: one JSON object */
+  /**
+   * @param {string} line of the server's standard output: one JSON object
+   * @returns {boolean} whether it answers `ask`
+   */
   #interpret(line) {
     let report;
     try {
-      report = JSON.parse(line);
+      report = JSON.parse(line) ?? {};
     } catch {
-      return; // not a report; it is shown as it is
+      return false; // not a report; it is shown as it is
+    }
+    for (const answer of ['connections', 'closed']) {
+      if (!report[answer]) continue;
+      this.dispatchEvent(new CustomEvent(answer, { detail: report[answer] }));
+      return true;
     }
     if (report.ready && this.state === 'starting') {
       this.ready = report;
@@ -133,6 +151,7 @@ export class ServerControl extends EventTarget {
     } else if (report.stats) {
       this.dispatchEvent(new CustomEvent('stats', { detail: report.stats }));
     }
+    return false;
   }
 
   /** @param {number | null} exitCode @param {string} reason */

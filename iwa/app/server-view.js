@@ -1,7 +1,6 @@
-/** The parts of the page that show a running server: its identity and its counts. */
-import { formatBytes, formatCount, groupHex, rate } from './format.js';
-
-const $ = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+/** The counts of a running server, since its start and a second. */
+import { byId } from './dom.js';
+import { formatBytes, formatCount, rate } from './format.js';
 
 /**
  * @typedef {{
@@ -10,15 +9,6 @@ const $ = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.get
  *   datagrams_dropped: number, send_errors: number,
  * }} Stats the server's counters since its start
  */
-
-/** @param {import('./server-control.js').Ready | null} ready */
-export function showIdentity(ready) {
-  $('identity').hidden = ready === null;
-  if (!ready) return;
-  const host = ready.address.includes(':') ? `[${ready.address}]` : ready.address;
-  $('url').textContent = `https://${host}:${ready.port}`;
-  $('hash').textContent = groupHex(ready.cert_sha256);
-}
 
 /** @param {'count' | 'detail'} kind @param {string} name @param {string} text */
 function fill(kind, name, text) {
@@ -31,7 +21,7 @@ let last = null;
 /** Empties the counts, before the first of a run. */
 export function clearCounts() {
   last = null;
-  $('counts').dataset.live = 'false';
+  byId('counts').dataset.live = 'false';
   for (const name of ['connections', 'requests', 'streams', 'sent', 'received', 'dropped']) {
     fill('count', name, '–');
     fill('detail', name, '');
@@ -59,6 +49,6 @@ export function showCounts(stats, now = performance.now()) {
   show('sent', formatBytes(stats.bytes_sent), bytes('datagrams_sent', 'bytes_sent'));
   show('received', formatBytes(stats.bytes_received), bytes('datagrams_received', 'bytes_received'));
   show('dropped', formatCount(stats.datagrams_dropped), `datagrams · ${formatCount(stats.send_errors)} send errors`);
-  $('counts').dataset.live = 'true';
+  byId('counts').dataset.live = 'true';
   last = { at: now, stats };
 }

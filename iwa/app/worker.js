@@ -1,8 +1,8 @@
 /**
  * The dedicated worker in which one run of the server lives: WebAssembly, its sockets and its memory. The page sends
- * `{start: {args, files, keep}}` once and `{stop: true}`; the worker answers with ProgramMessages, and with
- * `{kept: ProgramFile}` for what the server has written at a path of `keep`, before the last. A stop ends the server's
- * standard input, on which it closes its connections and exits. The page ends the worker.
+ * `{start: {args, files, keep}}` once, `{input: line}` for the server's standard input, and `{stop: true}`, which ends that
+ * input: then the server closes its connections and exits. The worker answers with ProgramMessages, and with
+ * `{kept: ProgramFile}` for what the server has written at a path of `keep`, before the last. The page ends the worker.
  */
 import { describeError, inputStream, moduleOptions, prepareKept, ProgramReporter, readKept } from '../../api/program/emscripten-program.js';
 
@@ -44,5 +44,6 @@ async function run({ keep, ...start }) {
 
 self.addEventListener('message', ({ data }) => {
   if (data.start) void run(data.start);
+  if (data.input) stdin.push(new TextEncoder().encode(`${data.input}\n`));
   if (data.stop) stdin.end();
 });

@@ -1,7 +1,7 @@
 /**
  * Stands in for the WebAssembly server in tests of the page and the launcher: the same module interface, arguments,
- * JSON lines and exit codes, on Chromium's UDPSocket directly. It echoes datagrams. Three further arguments make it
- * misbehave: --trap (throws), --deaf (ignores the end of its standard input), --silent (never gets ready).
+ * JSON lines and exit codes, on Chromium's UDPSocket directly. It echoes datagrams, and has two connections to tell of,
+ * which are closed when asked. Three further arguments make it misbehave: --trap (throws), --deaf (ignores the end of its standard input), --silent (never gets ready).
  *
  * @param {any} module the options that Emscripten's module function takes
  */
@@ -60,9 +60,18 @@ export default async function createModule(module) {
   };
   void echo();
 
-  const input = module.stdinStream.getReader();
-  while (!(await input.read()).done || args.includes('--deaf')) {
-    if (args.includes('--deaf')) await new Promise(() => {});
+  const connection = { alpn: 'h3', age_ms: 61_000, bytes_sent: 2_000_000, bytes_received: 5000, rtt_ms: 0.42, lost_packets: 0, sessions: 1 };
+  let busiest = [{ id: 7, remote: '127.0.0.1:50000', ...connection }, { id: 3, remote: '[::1]:50001', ...connection }];
+  const input = module.stdinStream.pipeThrough(new TextDecoderStream()).getReader();
+  for (let chunk = await input.read(); !chunk.done || args.includes('--deaf'); chunk = await input.read()) {
+    if (chunk.done) await new Promise(() => {});
+    for (const line of chunk.value.split('\n').filter(Boolean)) {
+      const command = JSON.parse(line);
+      if (command.connections) print({ connections: { total: busiest.length, busiest } });
+      if (!command.close) continue;
+      print({ closed: { id: command.close, found: busiest.some(({ id }) => id === command.close) } });
+      busiest = busiest.filter(({ id }) => id !== command.close);
+    }
   }
   clearInterval(timer);
   await reader.cancel();

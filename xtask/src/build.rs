@@ -192,7 +192,7 @@ fn wasm(toolchain: Toolchain) -> Result<bool> {
 
 fn iwa() -> Result<bool> {
     let stamp = repo::path("target/.iwa-made-from");
-    let inputs = ["iwa", "api", "emscripten-lib", "target/dist", "package-lock.json"].map(repo::path);
+    let inputs = ["iwa", "api", "docs", "target/dist", "package-lock.json"].map(repo::path);
     let fingerprint = fingerprint::of(&inputs, &[])?;
     if fingerprint::matches(&stamp, &fingerprint, &Artifact::Iwa.outputs()) {
         note("app: up to date");

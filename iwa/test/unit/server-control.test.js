@@ -152,3 +152,27 @@ test('counts arrive as events, other output as lines', () => {
   workers[0].say({ stream: 'stdout', line: 'no JSON' });
   assert.deepEqual(seen, [{ connections: 3 }, '{"stats":{"connections":3}}', 'no JSON']);
 });
+
+test('a command goes to the running server alone, and its answer is no output', () => {
+  const { control, workers } = setUp();
+  control.start({ args: [] });
+  control.ask({ connections: 5 });
+  assert.equal(workers[0].received.length, 1, 'it is not running yet');
+  workers[0].report(READY);
+  /** @type {any[]} */
+  const seen = [];
+  for (const name of ['connections', 'closed', 'output']) {
+    control.addEventListener(name, (event) => seen.push([name, /** @type {CustomEvent} */ (event).detail]));
+  }
+  control.ask({ connections: 5 });
+  control.ask({ close: 7 });
+  assert.deepEqual(workers[0].received.slice(1), [{ input: '{"connections":5}' }, { input: '{"close":7}' }]);
+  workers[0].report({ connections: { total: 0, busiest: [] } });
+  workers[0].report({ closed: { id: 7, found: true } });
+  workers[0].say({ stream: 'stdout', line: 'null' });
+  assert.deepEqual(seen, [
+    ['connections', { total: 0, busiest: [] }],
+    ['closed', { id: 7, found: true }],
+    ['output', { stream: 'stdout', line: 'null' }],
+  ]);
+});

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { explainFailure, missingSupport } from '../../app/explain.js';
-import { formatBytes, formatCount, groupHex, rate } from '../../app/format.js';
-import { levelOf } from '../../app/log-view.js';
+import { explainFailure, explainFolder, missingSupport } from '../../app/explain.js';
+import { formatAge, formatBytes, formatCount, formatMilliseconds, groupHex, rate } from '../../app/format.js';
 
 test('bytes have three digits and a unit', () => {
   assert.equal(formatBytes(0), '0 B');
@@ -22,16 +21,17 @@ test('counts, rates and hashes', () => {
   assert.equal(groupHex('abcdef012345'), 'abcd ef01 2345');
 });
 
-test('the level of a log line', () => {
-  assert.equal(levelOf(' INFO stopping'), 'info');
-  assert.equal(levelOf('ERROR bind 127.0.0.1:443: EACCES'), 'error');
-  assert.equal(levelOf('2026-01-01T10:00:00Z  WARN slow'), 'warn');
-  assert.equal(levelOf('[debug] x'), 'debug');
-  assert.equal(levelOf('information'), 'plain');
+test('times have the digits that matter', () => {
+  assert.deepEqual([null, 0.123, 0.996, 9.94, 12.3, 999.4, 1500].map(formatMilliseconds), [
+    '–', '0.12 ms', '1.0 ms', '9.9 ms', '12 ms', '999 ms', '1.5 s',
+  ]);
+  assert.deepEqual([0, 59_999, 60_000, 3_600_000 * 2 + 300_000].map(formatAge), ['0 s', '59 s', '1 min', '2 h 5 min']);
 });
 
 test('each known failure has its own advice', () => {
-  const title = (/** @type {string} */ reason) => explainFailure({ exitCode: 2, reason }, '127.0.0.1:4433').title;
+  const explain = (/** @type {string} */ reason, now = {}) =>
+    explainFailure({ exitCode: 2, reason }, { listen: '127.0.0.1:4433', ...now });
+  const title = (/** @type {string} */ reason) => explain(reason).title;
   assert.match(title('ERROR bind 127.0.0.1:4433: Address in use (os error 3)'), /127\.0\.0\.1:4433 is already in use/);
   assert.match(title('ERROR bind 127.0.0.1:4433: EADDRINUSE'), /already in use/);
   assert.match(title('ERROR bind 127.0.0.1:4433: Permission denied (os error 2)'), /does not let this app/);
@@ -39,12 +39,32 @@ test('each known failure has its own advice', () => {
   assert.match(title('ERROR bind 8.8.8.8:4433: Address not available (os error 4)'), /does not have the address/);
   assert.match(title('ERROR a.pem: no certificate in PEM format: the file holds none'), /certificate could not be/);
   assert.match(title('./socket-iwa-server.js could not be loaded: TypeError: Failed to fetch'), /could not be loaded/);
+  assert.match(title('RuntimeError: Aborted(both async and sync fetching of the wasm failed)'), /could not be loaded/);
+  assert.match(title('RangeError: Array buffer allocation failed'), /out of memory/);
   assert.match(title('RuntimeError: unreachable'), /error of its own/);
   assert.match(title('something else'), /ended with code 2/);
-  assert.match(explainFailure({ exitCode: null, reason: 'something else' }, '').title, /stopped unexpectedly/);
+  assert.match(explainFailure({ exitCode: null, reason: 'something else' }, { listen: '' }).title, /stopped unexpectedly/);
+});
+
+test('a prompt that was closed comes again, one that was blocked has to be changed in the settings', () => {
+  const advice = (/** @type {'prompt' | 'denied'} */ permissions) =>
+    explainFailure({ exitCode: 2, reason: 'bind: EACCES' }, { listen: '', permissions }).advice;
+  assert.match(advice('prompt'), /closed without an answer/);
+  assert.match(advice('denied'), /App info/);
+});
+
+test('a folder that can’t be read says why', () => {
+  const title = (/** @type {string} */ name) => explainFolder('site', Object.assign(new Error('why'), { name })).title;
+  assert.match(title('NotFoundError'), /“site” is not there any more/);
+  assert.match(title('NotAllowedError'), /does not let this app read “site”/);
+  assert.match(title('FolderTooLarge'), /too large/);
+  assert.match(explainFolder('site', new Error('disk on fire')).advice, /disk on fire/);
 });
 
 test('a browser that lacks something is told which', () => {
-  assert.match(missingSupport(/** @type {any} */ ({})), /Direct Sockets/);
-  assert.equal(missingSupport(/** @type {any} */ ({ UDPSocket: class {} })), '');
+  const title = (/** @type {object} */ scope) => missingSupport(/** @type {any} */ (scope))?.title;
+  assert.match(title({}) ?? '', /ordinary web page/);
+  assert.match(title({ location: { protocol: 'isolated-app:' } }) ?? '', /may not open sockets/);
+  const hasJspi = 'Suspending' in WebAssembly;
+  assert.equal(title({ UDPSocket: class {} }) === undefined, hasJspi);
 });

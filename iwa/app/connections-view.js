@@ -1,0 +1,93 @@
+/** The table of connections: rows are kept and updated, so that focus and selection stay where they are. */
+import { byId, element } from './dom.js';
+import { formatAge, formatBytes, formatCount, formatMilliseconds } from './format.js';
+
+/**
+ * @typedef {object} ConnectionInfo as the server tells it
+ * @property {number} id
+ * @property {string} remote address and port
+ * @property {string | null} alpn
+ * @property {number} age_ms
+ * @property {number} bytes_sent
+ * @property {number} bytes_received
+ * @property {number | null} rtt_ms
+ * @property {number} lost_packets
+ * @property {number} sessions
+ * @typedef {{total: number, busiest: ConnectionInfo[]}} Overview
+ */
+
+/** Column headings and what stands below them. @type {[string, (connection: ConnectionInfo) => string][]} */
+const COLUMNS = [
+  ['Client', ({ remote }) => remote],
+  ['Protocol', ({ alpn }) => alpn ?? 'handshake'],
+  ['Age', ({ age_ms }) => formatAge(age_ms)],
+  ['Sent', ({ bytes_sent }) => formatBytes(bytes_sent)],
+  ['Received', ({ bytes_received }) => formatBytes(bytes_received)],
+  ['Round trip', ({ rtt_ms }) => formatMilliseconds(rtt_ms)],
+  ['Lost', ({ lost_packets }) => formatCount(lost_packets)],
+  ['Sessions', ({ sessions }) => formatCount(sessions)],
+];
+
+export class ConnectionsView {
+  #body = /** @type {HTMLTableSectionElement} */ (byId('connections-body'));
+  /** @type {Map<number, {row: HTMLElement, cells: HTMLElement[]}>} */
+  #rows = new Map();
+  #onClose;
+
+  /** @param {(id: number) => void} onClose the person wants that connection closed */
+  constructor(onClose) {
+    this.#onClose = onClose;
+    // Explicit roles: on a narrow screen rows are blocks, and a table that is not laid out as one is none to Chrome.
+    const head = COLUMNS.map(([name]) => element('th', { scope: 'col', role: 'columnheader' }, name));
+    const last = element('th', { scope: 'col', role: 'columnheader' }, element('span', { class: 'hidden' }, 'Action'));
+    byId('connections-head').replaceChildren(...head, last);
+  }
+
+  /** @param {Overview | null} overview null: there is no server */
+  show(overview) {
+    const connections = overview?.busiest ?? [];
+    const total = overview?.total ?? 0;
+    byId('connections-table').hidden = connections.length === 0;
+    byId('connections-none').hidden = connections.length > 0;
+    byId('connections-none').textContent = overview ? 'Nobody is connected.' : 'The server is not running.';
+    byId('connections-count').textContent =
+      total > connections.length ? `${formatCount(total)} open, the ${connections.length} busiest shown` :
+      total > 0 ? `${formatCount(total)} open` : '';
+
+    const there = new Set(connections.map(({ id }) => id));
+    for (const [id, { row }] of this.#rows) {
+      if (there.has(id)) continue;
+      if (row.contains(document.activeElement)) byId('connections-title').focus();
+      row.remove();
+      this.#rows.delete(id);
+    }
+    // In the order of their numbers: rows that change places under a pointer are closed by mistake.
+    connections.sort((a, b) => a.id - b.id).forEach((connection) => this.#update(connection));
+  }
+
+  /** @param {ConnectionInfo} connection */
+  #update(connection) {
+    const entry = this.#rows.get(connection.id) ?? this.#add(connection);
+    COLUMNS.forEach(([, text], index) => {
+      const now = text(connection);
+      if (entry.cells[index].textContent !== now) entry.cells[index].textContent = now;
+    });
+  }
+
+  /** @param {ConnectionInfo} connection */
+  #add({ id, remote }) {
+    const cells = COLUMNS.map(([name]) => element('td', { role: 'cell', 'data-name': name }));
+    const close = element('button', { type: 'button', class: 'small', 'aria-label': `Close the connection of ${remote}` }, 'Close');
+    close.addEventListener('click', () => {
+      close.setAttribute('disabled', '');
+      byId('connections-title').focus();
+      this.#onClose(id);
+    });
+    const row = element('tr', { role: 'row', 'data-id': String(id) }, ...cells, element('td', { role: 'cell' }, close));
+    const next = [...this.#rows].filter(([other]) => other > id).sort(([a], [b]) => a - b)[0]?.[1].row ?? null;
+    this.#body.insertBefore(row, next);
+    const entry = { row, cells };
+    this.#rows.set(id, entry);
+    return entry;
+  }
+}
