@@ -65,8 +65,10 @@ function convert(name, markdown, names, pictures) {
       code({ text }) {
         return `<pre tabindex="0"><code>${escape(text)}</code></pre>\n`;
       },
+      // A corner without words is no heading.
       table(token) {
-        const cells = (/** @type {any[]} */ row) => row.map((cell) => this.tablecell(cell)).join('');
+        const cell = (/** @type {any} */ it) => this.tablecell(it.text === '' ? { ...it, header: false } : it);
+        const cells = (/** @type {any[]} */ row) => row.map(cell).join('');
         const head = this.tablerow({ text: cells(token.header) });
         const body = token.rows.map((row) => this.tablerow({ text: cells(row) })).join('');
         return `<div class="wide" tabindex="0"><table><thead>${head}</thead><tbody>${body}</tbody></table></div>\n`;

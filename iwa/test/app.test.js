@@ -196,7 +196,7 @@ test('the app in Chromium', suite, async (t) => {
     await it.configure([]);
   });
 
-  await t.test('the log is searched, narrowed to levels, bounded on the page, and exported', async () => {
+  await t.test('the log is searched, narrowed to levels, and exported', async () => {
     await page.select('#log-level', 'warn');
     await page.waitForFunction(() => document.querySelectorAll('#log li:not([data-level=error], [data-level=warn])').length === 0);
     assert.match(await it.text('#log'), /did not stop within 5 s/);
@@ -221,6 +221,17 @@ test('the app in Chromium', suite, async (t) => {
     assert.match(text, /Z INFO the server has stopped\n/);
     await page.click('#clear');
     assert.equal(await it.text('#log'), '');
+  });
+
+  await t.test('the page shows the last 500 lines of the log, and says so', async () => {
+    await it.configure(['--lines', '1200']);
+    await it.start('127.0.0.1', '0');
+    await it.logged(/line 1199/);
+    await it.stop();
+    await it.configure([]);
+    await it.logged(/server has stopped/);
+    assert.equal(await page.$$eval('#log li', (items) => items.length), 500);
+    assert.match(await it.text('#log-count'), /^last 500 of 12\d\d lines$/);
   });
 
   await t.test('the help opens in a window of its own, and the server goes on', async () => {

@@ -1,7 +1,8 @@
 /**
  * Stands in for the WebAssembly server in tests of the page and the launcher: the same module interface, arguments,
  * JSON lines and exit codes, on Chromium's UDPSocket directly. It echoes datagrams, and has two connections to tell of,
- * which are closed when asked. Three further arguments make it misbehave: --trap (throws), --deaf (ignores the end of its standard input), --silent (never gets ready).
+ * which are closed when asked. --lines N logs so many lines. Three further arguments make it misbehave: --trap (throws),
+ * --deaf (ignores the end of its standard input), --silent (never gets ready).
  *
  * @param {any} module the options that Emscripten's module function takes
  */
@@ -18,6 +19,9 @@ export default async function createModule(module) {
 
   module.printErr(`INFO arguments: ${args.join(' ')}`);
   for (const [path, data] of files) module.printErr(`INFO file: ${path} (${new TextDecoder().decode(data)})`);
+  if (args.includes('--lines')) {
+    for (let line = 0; line < Number(value('--lines')); line += 1) module.printErr(`DEBUG line ${line}`);
+  }
   if (args.includes('--trap')) throw new WebAssembly.RuntimeError('unreachable');
 
   const listen = /** @type {RegExpExecArray} */ (/^\[?(.*?)\]?:(\d+)$/.exec(value('--listen')));

@@ -26,13 +26,14 @@ test('a page’s text can’t become markup, and its pictures come with it', asy
   mkdirSync(path.join(docs, 'images'), { recursive: true });
   writeFileSync(path.join(docs, 'images', 'x.png'), 'picture');
   writeFileSync(path.join(docs, 'images', 'README.md'), '# not a page');
-  writeFileSync(path.join(docs, 'a.md'), '# A & `<b>`\n\nFirst.\n\n![x "y"](images/x.png)\n\n```js\nif (a < b) "c";\n```\n\n| h |\n|---|\n| `<i>` |\n');
+  writeFileSync(path.join(docs, 'a.md'), '# A & `<b>`\n\nFirst.\n\n![x "y"](images/x.png)\n\n```js\nif (a < b) "c";\n```\n\n| | h |\n|---|---|\n| a | `<i>` |\n');
   const out = path.join(directory, 'small');
   await buildHelp(docs, out);
   const page = readFileSync(path.join(out, 'a.html'), 'utf8');
   assert.match(page, /<title>A &amp; &lt;b&gt; /);
   assert.match(page, /<img src="images\/x.png" alt="x &quot;y&quot;"/);
   assert.match(page, /if \(a &lt; b\)/);
+  assert.match(page, /<td><\/td>\s*<th>h<\/th>/, 'a corner without words is no heading');
   assert.match(page, /<td><code>&lt;i&gt;<\/code><\/td>/);
   assert.equal(readFileSync(path.join(out, 'images', 'x.png'), 'utf8'), 'picture');
   assert.ok(!existsSync(path.join(out, 'images', 'README.html')));
