@@ -143,6 +143,8 @@ export async function buildHelp(docs, out) {
   await write('index.html', 'index.html', `${intro}\n<ul class="pages">\n${list.join('\n')}\n</ul>`, 'All pages');
   for (const picture of pictures) {
     await mkdir(path.dirname(path.join(out, picture)), { recursive: true });
-    await copyFile(path.join(docs, picture), path.join(out, picture));
+    await copyFile(path.join(docs, picture), path.join(out, picture)).catch((error) => {
+      throw new Error(`a page of ${docs} shows ${picture}, which can't be copied: ${error.message}`);
+    });
   }
 }

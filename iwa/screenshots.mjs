@@ -2,7 +2,9 @@
  * Takes the pictures of docs/app.md: the app in a headless Chromium, in each of its states, serving real clients. Run after
  * changing the page, when the app and the native client are built:
  *
- *     node_modules/.bin/node iwa/screenshots.mjs [--only NAME]... [--out DIRECTORY]
+ *     node_modules/.bin/node iwa/screenshots.mjs [--only NAME]... [--full] [--out DIRECTORY]
+ *
+ * `--full` takes whole pages, to look at.
  */
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -95,9 +97,9 @@ await runMain('screenshots', async (signal) => {
   page.on('dialog', (dialog) => void dialog.accept());
   /** @type {Awaited<ReturnType<typeof openBrowserPage>> | undefined} */
   let visitor;
-  const take = async (/** @type {string} */ name) => {
+  const take = async (/** @type {string} */ name, of = page) => {
     if (values.only && !values.only.includes(name)) return;
-    await page.screenshot({ path: path.join(values.out, `${name}.png`), fullPage: values.full });
+    await of.screenshot({ path: path.join(values.out, `${name}.png`), fullPage: values.full });
     process.stderr.write(`${name}.png\n`);
   };
   try {
@@ -130,7 +132,9 @@ await runMain('screenshots', async (signal) => {
       field.dispatchEvent(new Event('input'));
     }, ADDRESS);
     await page.evaluate(() => globalThis.scrollTo(0, 0));
+    await page.setViewport({ ...WIDE, height: 800 });
     await take('app-reach');
+    await page.setViewport(WIDE);
     visitor = await startLoad(page);
     await scrollToCard(page, 'live-title');
     await take('app');
@@ -150,9 +154,7 @@ await runMain('screenshots', async (signal) => {
     if (!help) throw new LaunchError('the help has no page');
     await help.setViewport(WIDE);
     await help.waitForSelector('main');
-    if (!values.only || values.only.includes('app-help')) {
-      await help.screenshot({ path: path.join(values.out, 'app-help.png') });
-    }
+    await take('app-help', help);
   } finally {
     await visitor?.close();
     await app.close();

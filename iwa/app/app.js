@@ -35,10 +35,10 @@ const scripts = /** @type {any} */ (globalThis).trustedTypes?.createPolicy('sock
 const workerUrl = scripts ? scripts.createScriptURL('/worker.js') : '/worker.js';
 const control = new ServerControl(() => new Worker(workerUrl, { type: 'module', name: 'server' }));
 
-let settings = loadSettings(localStorage);
+let settings = loadSettings(() => localStorage);
 const remember = (/** @type {Partial<import('./settings.js').Settings>} */ changed) => {
   settings = { ...settings, ...changed };
-  saveSettings(localStorage, settings);
+  saveSettings(() => localStorage, settings);
 };
 
 const setup = new SetupView(settings, remember);
@@ -152,8 +152,8 @@ control.addEventListener('state', async () => {
   // The button that was pressed can't be pressed again: the next one is where the keyboard is.
   if (document.activeElement === document.body || document.activeElement === start) (busy ? stop : start).focus();
   reach.show(ready);
+  if (state === 'running') byId('live').hidden = byId('connections').hidden = false;
   if (state === 'starting') {
-    byId('live').hidden = byId('connections').hidden = false;
     clearCounts();
     history.clear();
     charts.show();

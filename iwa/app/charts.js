@@ -30,7 +30,7 @@ const CHARTS = [
   },
   { title: 'Round-trip time', series: [['rtt', 'Median'], ['rttMax', 'Highest']], format: formatMilliseconds, least: 1 },
   { title: 'Connections', series: [['connections', 'Open']], format: count, least: 4 },
-  { title: 'Requests', series: [['requests', 'Answered']], format: countPerSecond, least: 10 },
+  { title: 'Requests', series: [['requests', 'Asked']], format: countPerSecond, least: 10 },
   { title: 'Drops', series: [['drops', 'Datagrams dropped']], format: countPerSecond, least: 10 },
 ];
 
@@ -43,13 +43,20 @@ const STEPS = Array.from({ length: 14 }, (_, power) => [1, 2, 5].map((digit) => 
 /** Rows of the table: a reading a second. */
 const ROWS = 30;
 
-/** A color of the style sheet, as it is now. @param {string} name */
-const color = (name) => {
+/** The style sheet's colors of now, by their names; looking one up costs a layout. @type {Map<string, string>} */
+const colors = new Map();
+
+/** @param {string} name */
+function color(name) {
+  const known = colors.get(name);
+  if (known) return known;
   // A canvas does not know light-dark(); a computed color of an element is always resolved.
   const probe = byId('charts');
   probe.style.setProperty('outline-color', `var(--${name})`);
-  return getComputedStyle(probe).outlineColor;
-};
+  const resolved = getComputedStyle(probe).outlineColor;
+  colors.set(name, resolved);
+  return resolved;
+}
 
 /** One chart with its words. */
 class Chart {
@@ -90,7 +97,14 @@ class Chart {
         y: { range: (_plot, _lowest, most) => [0, Math.max(most ?? 0, least) * 1.1] },
       },
       axes: [
-        { ...axis, grid: { show: false }, size: 24, space: 60, values: (_plot, at) => at.map((s) => (s ? `${s} s` : 'now')) },
+        {
+          ...axis,
+          grid: { show: false },
+          size: 24,
+          incrs: [30, 60],
+          space: 44,
+          values: (_plot, at) => at.map((second) => (second ? `${-second} s` : 'now')),
+        },
         {
           ...axis,
           grid,
@@ -137,6 +151,8 @@ class Chart {
 export class Charts {
   #charts;
   #history;
+  /** Charts that are to be drawn, one a frame: all at once would take longer than a frame has. @type {Chart[]} */
+  #due = [];
   #details = /** @type {HTMLDetailsElement} */ (byId('numbers'));
 
   /** @param {import('./history.js').History} history */
@@ -147,14 +163,22 @@ export class Charts {
     byId('numbers-head').append(...head.map((name) => element('th', { scope: 'col', role: 'columnheader' }, name)));
     this.#details.addEventListener('toggle', () => this.#showTable());
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+      colors.clear();
       for (const chart of this.#charts) chart.redraw();
     });
   }
 
   /** The history has changed. */
   show() {
-    for (const chart of this.#charts) chart.show(this.#history);
+    const isIdle = this.#due.length === 0;
+    this.#due = [...this.#charts];
+    if (isIdle) requestAnimationFrame(() => this.#drawNext());
     this.#showTable();
+  }
+
+  #drawNext() {
+    this.#due.shift()?.show(this.#history);
+    if (this.#due.length > 0) requestAnimationFrame(() => this.#drawNext());
   }
 
   #showTable() {

@@ -135,7 +135,7 @@ export class FolderView {
 
   /**
    * The server's arguments and files for the folder, read now. Needs a person's click, as the browser may ask again.
-   * @returns {Promise<{args: string[], files: import('./emscripten-program.js').ProgramFile[]}>}
+   * @returns {Promise<{args: string[], files: import('../../api/program/emscripten-program.js').ProgramFile[]}>}
    * @throws {import('./explain.js').Explained} it can't be had
    */
   async read() {

@@ -9,7 +9,7 @@ export const MAX_BYTES = 256 << 20;
 export const ROOT = '/served';
 
 /**
- * @typedef {import('./emscripten-program.js').ProgramFile} ProgramFile
+ * @typedef {import('../../api/program/emscripten-program.js').ProgramFile} ProgramFile
  * @typedef {{path: string, file: File}} Found `path` is below the folder
  * @typedef {{found: Found[], bytes: number, hidden: number}} Listing `hidden` names begin with a dot, which is never served
  */

@@ -74,7 +74,7 @@ export class LogView {
     const { total } = this.log;
     this.#list.dataset.empty = all ? 'Nothing yet.' : 'No line matches.';
     if (total === 0) this.#onCount('');
-    else if (all) this.#onCount(shown < total ? `last ${shown} of ${total} lines` : `${total} lines`);
+    else if (all) this.#onCount(shown < total ? `last ${shown} of ${total} lines` : total === 1 ? '1 line' : `${total} lines`);
     else this.#onCount(`${shown} of ${total} lines match`);
   }
 }

@@ -46,19 +46,19 @@ export function parseSettings(stored) {
   return /** @type {Settings} */ (/** @type {unknown} */ (settings));
 }
 
-/** @param {Pick<Storage, 'getItem'>} storage @returns {Settings} */
+/** @param {() => Pick<Storage, 'getItem'>} storage throws where it is refused @returns {Settings} */
 export function loadSettings(storage) {
   try {
-    return parseSettings(storage.getItem(KEY));
+    return parseSettings(storage().getItem(KEY));
   } catch {
     return { ...DEFAULTS };
   }
 }
 
-/** @param {Pick<Storage, 'setItem'>} storage @param {Settings} settings */
+/** @param {() => Pick<Storage, 'setItem'>} storage as above @param {Settings} settings */
 export function saveSettings(storage, settings) {
   try {
-    storage.setItem(KEY, JSON.stringify(settings));
+    storage().setItem(KEY, JSON.stringify(settings));
   } catch {
     // Refused or full: the next load starts with the defaults.
   }

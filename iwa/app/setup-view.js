@@ -57,7 +57,9 @@ export class SetupView {
 
   /** @returns {Reach} */
   get reach() {
-    return /** @type {Reach} */ (new FormData(/** @type {HTMLFormElement} */ (byId('server-form'))).get('reach') ?? 'device');
+    // Not by FormData, which has nothing of a form that is disabled.
+    const chosen = /** @type {HTMLInputElement | null} */ (byId('setup').querySelector('[name=reach]:checked'));
+    return /** @type {Reach} */ (chosen?.value ?? 'device');
   }
 
   set reach(reach) {

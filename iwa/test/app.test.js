@@ -98,6 +98,7 @@ test('the app in Chromium', suite, async (t) => {
   await t.test('on every network: this device’s address, a code for others, and a page that the code opens', async () => {
     await it.start('0.0.0.0', '0');
     await it.state('running');
+    assert.match(await it.text('#setup-summary'), /Devices reach it at every address of this one\./);
     await it.type('#share-host', '192.168.1.20');
     await page.waitForSelector('#qr:not([hidden]) svg');
     const { port } = new URL(await it.text('#url'));

@@ -9,9 +9,9 @@ test('settings survive, and what can’t be used is a default', () => {
     getItem: (/** @type {string} */ key) => kept.get(key) ?? null,
     setItem: (/** @type {string} */ key, /** @type {string} */ value) => void kept.set(key, value),
   };
-  assert.deepEqual(loadSettings(storage), DEFAULTS);
-  saveSettings(storage, { ...DEFAULTS, reach: 'other', address: '::1', port: '5000' });
-  assert.deepEqual(loadSettings(storage), { ...DEFAULTS, reach: 'other', address: '::1', port: '5000' });
+  assert.deepEqual(loadSettings(() => storage), DEFAULTS);
+  saveSettings(() => storage, { ...DEFAULTS, reach: 'other', address: '::1', port: '5000' });
+  assert.deepEqual(loadSettings(() => storage), { ...DEFAULTS, reach: 'other', address: '::1', port: '5000' });
   for (const stored of ['', '{', 'null', '[1]', '{"reach":"moon","port":7,"address":{}}']) {
     assert.deepEqual(parseSettings(stored), DEFAULTS, stored);
   }
@@ -21,6 +21,6 @@ test('a storage that is refused is no error', () => {
   const refuse = () => {
     throw new DOMException('refused', 'SecurityError');
   };
-  assert.deepEqual(loadSettings({ getItem: refuse }), DEFAULTS);
-  saveSettings({ setItem: refuse }, DEFAULTS);
+  assert.deepEqual(loadSettings(refuse), DEFAULTS);
+  saveSettings(refuse, DEFAULTS);
 });
