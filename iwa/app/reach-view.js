@@ -6,7 +6,7 @@ import { byId, copy } from './dom.js';
 import { groupHex } from './format.js';
 import { ownAddress } from './own-address.js';
 import { qrCode } from './qr-code.js';
-import { isLoopback, isWildcard, originOf, pageProblem, shareLink, snippet } from './reach.js';
+import { isLoopback, isWildcard, originOf, ownSide, pageProblem, shareLink, snippet } from './reach.js';
 
 export class ReachView {
   #host = /** @type {HTMLInputElement} */ (byId('share-host'));
@@ -64,7 +64,7 @@ export class ReachView {
     if (!ready) return;
     const host = this.#host.value.trim();
     const isKnown = host !== '' && URL.canParse(originOf(host, ready.port));
-    const origin = originOf(isKnown ? host : ready.address, ready.port);
+    const origin = originOf(isKnown ? host : ownSide(ready.address), ready.port);
     byId('url').textContent = origin;
     byId('snippet').textContent = snippet(origin, ready.cert_sha256);
     const page = this.#page.value.trim();

@@ -3,6 +3,12 @@
 /** @param {string} address @returns {boolean} whether it stands for every address of the device */
 export const isWildcard = (address) => address === '0.0.0.0' || address === '::';
 
+/** @param {string} address that a server is bound to @returns {string} one at which this device itself reaches it */
+export function ownSide(address) {
+  if (!isWildcard(address)) return address;
+  return address === '::' ? '::1' : '127.0.0.1';
+}
+
 /** @param {string} address @returns {boolean} whether only this device reaches it */
 export const isLoopback = (address) => /^127\.|^::1$|^::ffff:127\./i.test(address);
 

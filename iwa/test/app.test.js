@@ -99,6 +99,10 @@ test('the app in Chromium', suite, async (t) => {
     await it.start('0.0.0.0', '0');
     await it.state('running');
     assert.match(await it.text('#setup-summary'), /Devices reach it at every address of this one\./);
+    await it.type('#share-host', '');
+    await page.waitForSelector('#no-qr:not([hidden])');
+    assert.match(await it.text('#no-qr'), /Type this device’s address/);
+    assert.match(await it.text('#url'), /^https:\/\/127\.0\.0\.1:/, 'at least here it is right');
     await it.type('#share-host', '192.168.1.20');
     await page.waitForSelector('#qr:not([hidden]) svg');
     const { port } = new URL(await it.text('#url'));

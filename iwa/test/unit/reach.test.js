@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { isLoopback, isWildcard, originOf, pageProblem, shareLink, snippet } from '../../app/reach.js';
+import { isLoopback, isWildcard, originOf, ownSide, pageProblem, shareLink, snippet } from '../../app/reach.js';
 
 const HASH = 'ab'.repeat(32);
 
@@ -9,6 +9,7 @@ test('who reaches an address', () => {
     true, true, true, true, false, false,
   ]);
   assert.deepEqual(['0.0.0.0', '::', '::1'].map(isWildcard), [true, true, false]);
+  assert.deepEqual(['0.0.0.0', '::', '10.0.0.1'].map(ownSide), ['127.0.0.1', '::1', '10.0.0.1']);
 });
 
 test('an IPv6 address has brackets in an origin', () => {
