@@ -136,6 +136,7 @@ await runMain('screenshots', async (signal) => {
     await take('app-reach');
     await page.setViewport(WIDE);
     visitor = await startLoad(page);
+    await page.setViewport({ ...WIDE, height: 960 }); // with the connections
     await scrollToCard(page, 'live-title');
     await take('app');
     await scheme(page, 'dark');

@@ -97,6 +97,7 @@ let preparing = false;
 /** Starts the server as the form says. Needs a person's click: the browser may ask about the folder. */
 async function begin() {
   if (preparing) return;
+  problem.show(null); // the last attempt's
   const wrong = setup.check();
   if (wrong) return void tell({ invalid: `listen on ${setup.listen}: ${wrong}` });
   preparing = true;
