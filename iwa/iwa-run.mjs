@@ -3,18 +3,18 @@
  * iwa-run: runs an Emscripten program as a shell runs a program, in a throwaway Isolated Web App in a headless Chromium
  * or on Node. This file is the command line; program-runner.mjs and node-runner.mjs run the program.
  */
-import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { checkProgram, hasForeignSockets } from '../api/program/program-text.js';
 import { findChromium } from './chromium.mjs';
-import { isRecentNode, runMain } from './command.mjs';
+import { runMain } from './command.mjs';
 import { LaunchError } from './launch-error.mjs';
 import { checkMounts, parseMount } from './mounts.mjs';
 import { nodeWithJspi, runOnNode } from './node-runner.mjs';
 import { standardInput } from './process-stdin.mjs';
 import { TIMED_OUT, withBrowser } from './program-runner.mjs';
+import { withRecentNode } from './recent-node.mjs';
 
 const USAGE = `Usage: iwa-run [OPTIONS] PROGRAM.js [--] [ARGUMENTS]
 
@@ -153,23 +153,7 @@ async function main(signal) {
   return result.filesLost ? result.code || 1 : result.code;
 }
 
-/** Runs this command with another Node. @param {string} node @returns {Promise<never>} */
-async function runWith(node) {
-  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' });
-  for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(name, () => child.kill(name));
-  const code = await new Promise((resolve) => {
-    child.once('exit', (status, signal) => resolve(status ?? 128 + (signal ? os.constants.signals[signal] : 0)));
-    child.once('error', (error) => {
-      say(`error: ${node}: ${error.message}`);
-      resolve(2);
-    });
-  });
-  process.exit(code);
-}
-
-// npx starts the node of $PATH, which may be an older one than what npm installed here.
-const better = isRecentNode() ? undefined : nodeWithJspi();
-if (better) await runWith(better);
+await withRecentNode('iwa-run');
 await runMain('iwa-run', async (signal) => {
   try {
     return await main(signal);
