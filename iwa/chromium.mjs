@@ -3,7 +3,7 @@
  * process and no file of it stays behind. It knows nothing of Isolated Web Apps beyond the switches they need.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -108,9 +108,19 @@ function pipeTransport(child, exited) {
   return transport;
 }
 
+/** @param {number | undefined} pid @returns {string | null} null where there is no /proc */
+function binaryOf(pid) {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return null;
+  }
+}
+
 /**
  * @typedef {object} Chromium
  * @property {import('puppeteer-core').Browser} browser
+ * @property {string | null} binary what runs, where the system tells: `executable` may be a script that starts it
  * @property {Promise<string>} exited how the process ended, in words; settles once, wanted or not
  * @property {Promise<never>} died rejects with a LaunchError when the process ends; for races
  * @property {() => Promise<void>} close ends every process of this browser and removes its files; may be called again
@@ -204,7 +214,7 @@ export async function startChromium({
       puppeteer.connect({ transport: pipeTransport(child, exited), defaultViewport: null }),
       [died, ...interruptions],
     );
-    return { browser, exited, died, close };
+    return { browser, binary: binaryOf(child.pid), exited, died, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,17 +1,11 @@
 /**
- * An Isolated Web App served from a directory and running in a headless Chromium: install, permissions, launch, and its
- * page. Every step has a time limit and names itself when it fails. It knows nothing of what the app does.
+ * An Isolated Web App, served from a directory or in a signed bundle, running in a headless Chromium: install, permissions,
+ * launch, and its page. Every step has a time limit and names itself when it fails. It knows nothing of what the app does.
  */
+import { openBundle, serveDirectory } from './app-source.mjs';
+import { readsBundles } from './bundle-support.mjs';
 import { findChromium, startChromium } from './chromium.mjs';
-import { startDevServer } from './dev-server.mjs';
 import { LaunchError, within } from './launch-error.mjs';
-
-/**
- * The id of an app served by a development proxy: 35 bytes in base32, of which the last three, 00 00 02, say so. With
- * the id of a signed bundle Chromium 156 takes the URL for the bundle's own address and downloads it.
- */
-const PROXY_BUNDLE_ID = `${'a'.repeat(55)}c`;
-const ORIGIN = `isolated-app://${PROXY_BUNDLE_ID}`;
 
 /** What Direct Sockets ask the user for: Chromium 156 has the last two, older ones the first. */
 const PERMISSIONS = ['local-network-access', 'local-network', 'loopback-network'];
@@ -31,23 +25,25 @@ const LAUNCHES = 3;
  * @property {import('puppeteer-core').Browser} browser
  * @property {string} version e.g. "Chrome/156.0.8078.79"
  * @property {Promise<never>} lost rejects with a LaunchError when Chromium or the page is gone; for races
- * @property {(prefix: string, directory: string) => void} mount serves another directory below a prefix
+ * @property {(prefix: string, directory: string) => void} mount serves another directory below a prefix; not with a bundle
  * @property {(setting: 'granted' | 'denied' | 'prompt') => Promise<void>} setPermissions
  * @property {() => Promise<void>} close ends the browser and the server and removes the profile; may be called again
  */
 
 /**
  * @param {{
- *   directory: string, mounts?: Record<string, string>, chromium?: string, switches?: string[], verbose?: boolean,
- *   window?: {width: number, height: number}, permissions?: 'granted' | 'denied' | 'prompt', signal?: AbortSignal,
- *   stepLimit?: number,
- * }} options `mounts` are further directories by URL prefix; `chromium` as in findChromium, `switches` as in
- *   startChromium; an abort of `signal` ends the launch, its reason being the error; `stepLimit` is in seconds
+ *   directory?: string, bundle?: string, mounts?: Record<string, string>, chromium?: string, switches?: string[],
+ *   verbose?: boolean, window?: {width: number, height: number}, permissions?: 'granted' | 'denied' | 'prompt',
+ *   signal?: AbortSignal, stepLimit?: number,
+ * }} options the app's `directory`, or the file of its `bundle`; `mounts` are further directories by URL prefix;
+ *   `chromium` as in findChromium, `switches` as in startChromium; an abort of `signal` ends the launch, its reason being
+ *   the error; `stepLimit` is in seconds
  * @returns {Promise<IsolatedApp>}
  * @throws {LaunchError} nothing is left behind then
  */
 export async function launchIsolatedApp({
   directory,
+  bundle,
   mounts = {},
   chromium: asked,
   switches,
@@ -65,13 +61,13 @@ export async function launchIsolatedApp({
   });
   aborted.catch(() => {});
 
-  const server = await startDevServer(directory);
-  for (const [prefix, mounted] of Object.entries(mounts)) server.mount(prefix, mounted);
+  const source = bundle === undefined ? await serveDirectory(directory ?? '.', mounts) : await openBundle(bundle);
+  const origin = `isolated-app://${source.id}`;
   /** @type {import('./chromium.mjs').Chromium | undefined} */
   let chromium;
   const close = async () => {
     await chromium?.close();
-    await server.close();
+    await source.close();
   };
 
   try {
@@ -81,14 +77,21 @@ export async function launchIsolatedApp({
       within(what, stepLimit, promise, [died, aborted]);
 
     const version = await step('ask Chromium for its version', browser.version());
+    if (bundle !== undefined && chromium.binary && !(await readsBundles(chromium.binary))) {
+      throw new LaunchError(
+        `${version} can't install signed bundles: its reader of them is left out of this build, as in Debian's 156. ` +
+          "Give another browser (Debian's 150.0.7871.100 can, and Chrome), or run the app's directory",
+        { exitCode: 2 },
+      );
+    }
     await step(
-      `install the app from ${server.url} in ${version} (PWA.install)`,
-      browser.installPWA({ manifestId: `${ORIGIN}/`, installUrlOrBundleUrl: server.url }),
+      `install the app from ${source.url} in ${version} (PWA.install)`,
+      browser.installPWA({ manifestId: `${origin}/`, installUrlOrBundleUrl: source.url }),
     );
     const devtools = await step('attach to the browser', browser.target().createCDPSession());
     const setPermissions = async (/** @type {string} */ setting) => {
       for (const name of PERMISSIONS) {
-        const permission = { permission: { name }, setting, origin: ORIGIN };
+        const permission = { permission: { name }, setting, origin };
         const set = devtools.send('Browser.setPermission', permission).catch((/** @type {Error} */ error) => {
           // A version that does not know one does not ask for it either.
           if (!/Invalid PermissionDescriptor/.test(error.message)) throw error;
@@ -98,7 +101,7 @@ export async function launchIsolatedApp({
     };
     await setPermissions(permissions);
     /** @type {import('puppeteer-core').Target} */
-    const target = await step('launch the app and find its page (PWA.launch)', launchPage(browser, devtools));
+    const target = await step('launch the app and find its page (PWA.launch)', launchPage(browser, devtools, origin));
     /** @type {import('puppeteer-core').Page} */
     const page = await step('attach to the app’s page', target.page());
     const isLoaded = () => location.protocol === 'isolated-app:' && document.readyState === 'complete';
@@ -112,7 +115,7 @@ export async function launchIsolatedApp({
     });
     const lost = Promise.race([died, pageGone]);
     lost.catch(() => {});
-    return { page, browser, version, lost, mount: server.mount, setPermissions, close };
+    return { page, browser, version, lost, mount: source.mount, setPermissions, close };
   } catch (error) {
     await close();
     throw error;
@@ -124,14 +127,15 @@ export async function launchIsolatedApp({
  *
  * @param {import('puppeteer-core').Browser} browser
  * @param {import('puppeteer-core').CDPSession} devtools the browser's
+ * @param {string} origin the app's
  * @returns {Promise<import('puppeteer-core').Target>} the app's page
  */
-async function launchPage(browser, devtools) {
+async function launchPage(browser, devtools, origin) {
   const isPage = (/** @type {import('puppeteer-core').Target} */ target) =>
-    target.type() === 'page' && target.url().startsWith(`${ORIGIN}/`);
+    target.type() === 'page' && target.url().startsWith(`${origin}/`);
   for (let left = LAUNCHES - 1; ; left -= 1) {
     try {
-      await devtools.send('PWA.launch', { manifestId: `${ORIGIN}/` });
+      await devtools.send('PWA.launch', { manifestId: `${origin}/` });
       return await browser.waitForTarget(isPage, { timeout: PAGE_LIMIT });
     } catch (error) {
       if (left === 0 || !browser.connected) throw error;

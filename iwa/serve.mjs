@@ -21,6 +21,7 @@ is ready, logs to stderr. Stops on SIGINT, SIGTERM or the end of its stdin.
   --screenshot FILE    a PNG of the page, taken just before it stops
   --window WxH         the window's size in CSS pixels (default: 1280x800)
   --app DIRECTORY      the app (default: target/iwa, made by iwa/build.mjs)
+  --bundle FILE        the app in a signed bundle, as iwa-pack makes it, in the place of a directory
   --chromium PATH      the browser (default: $CHROMIUM, else chromium, google-chrome, ... on $PATH)
   --verbose            Chromium's own messages and the page's console too
   --help               this text
@@ -40,6 +41,7 @@ const OPTIONS = /** @type {const} */ ({
   screenshot: { type: 'string' },
   window: { type: 'string', default: '1280x800' },
   app: { type: 'string', default: fileURLToPath(new URL('../target/iwa', import.meta.url)) },
+  bundle: { type: 'string' },
   chromium: { type: 'string' },
   verbose: { type: 'boolean', default: false },
   help: { type: 'boolean' },
@@ -183,12 +185,15 @@ async function main(signal) {
   const launch = await prepareServerArgs(split < 0 ? [] : process.argv.slice(split + 1));
   launch.json ||= values.json ?? false;
   const directory = path.resolve(values.app);
-  await access(path.join(directory, '.well-known', 'manifest.webmanifest')).catch((error) => {
-    throw new LaunchError(`no app in ${directory} (${error.code}); node iwa/build.mjs makes it`, { exitCode: 2 });
-  });
+  if (values.bundle === undefined) {
+    await access(path.join(directory, '.well-known', 'manifest.webmanifest')).catch((error) => {
+      throw new LaunchError(`no app in ${directory} (${error.code}); node iwa/build.mjs makes it`, { exitCode: 2 });
+    });
+  }
 
   const app = await launchIsolatedApp({
     directory,
+    bundle: values.bundle,
     chromium: values.chromium,
     verbose: values.verbose,
     window: { width: Number(size[1]), height: Number(size[2]) },
