@@ -13,6 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::statvfs::statvfs;
 use serde_json::{Map, json};
 
+use crate::bundle;
 use crate::error::{Error, IoContext, Result};
 use crate::fingerprint;
 use crate::process::{Show, step, wait_until};
@@ -34,9 +35,12 @@ pub(crate) enum Artifact {
     Wasm,
     /// target/iwa: the app's directory (needs wasm)
     Iwa,
+    /// target/bundle: the app as a signed bundle, and its update manifest (builds iwa; not without --only)
+    Bundle,
 }
 
 impl Artifact {
+    /// Without the bundle, which takes a key.
     pub(crate) const ALL: [Self; 3] = [Self::Native, Self::Wasm, Self::Iwa];
 
     pub(crate) fn name(self) -> &'static str {
@@ -44,6 +48,7 @@ impl Artifact {
             Self::Native => "native",
             Self::Wasm => "wasm",
             Self::Iwa => "iwa",
+            Self::Bundle => "bundle",
         }
     }
 
@@ -54,7 +59,7 @@ impl Artifact {
             // An up-to-date server needs no container, and looking for one takes time.
             Self::Wasm if toolchain == Toolchain::Container && !wasm_is_current(toolchain)? => vec![Need::Container],
             Self::Wasm => vec![],
-            Self::Iwa => vec![Need::Packages],
+            Self::Iwa | Self::Bundle => vec![Need::Packages],
         })
     }
 
@@ -65,6 +70,7 @@ impl Artifact {
             Self::Native => native(),
             Self::Wasm => wasm(toolchain),
             Self::Iwa => iwa(),
+            Self::Bundle => iwa().and_then(|fresh| Ok(bundle::make()? || fresh)),
         };
         let fresh = fresh.map_err(explain_full_disk)?;
         Ok(Built { artifact: self, fresh, elapsed: start.elapsed() })
@@ -87,6 +93,7 @@ impl Artifact {
             Self::Native => vec![repo::native_server(), repo::native_client(), repo::relay()],
             Self::Wasm => repo::wasm_server().to_vec(),
             Self::Iwa => vec![repo::app()],
+            Self::Bundle => bundle::outputs().to_vec(),
         }
     }
 }

@@ -10,12 +10,14 @@ use crate::process::{Show, step};
 use crate::repo;
 use crate::report::note;
 
-const OUTPUTS: [&str; 7] = [
+const OUTPUTS: [&str; 9] = [
     "target/dist",
     "target/iwa",
     "target/demo",
     "target/bench",
     "target/.iwa-made-from",
+    "target/bundle",
+    "target/.bundle-made-from",
     "target/ports",
     "target/wasm32-unknown-emscripten",
 ];
@@ -24,6 +26,7 @@ pub(crate) fn command(all: bool) -> Result<()> {
     OUTPUTS.iter().try_for_each(|output| remove(output))?;
     if all {
         remove("target/release")?;
+        remove("target/chromium-150")?;
         let mut clean = Command::new(repo::path("docker/build.sh"));
         step("the toolchain's image and caches", clean.arg("--clean"), Duration::from_secs(300), Show::Live)?;
     }

@@ -17,6 +17,8 @@ Environment:
   SOCKET_IWA_ENGINE   docker, podman or buildah (default: the first one that works)
   SOCKET_IWA_CACHE    the container's caches (default: ~/.cache/socket-iwa)
   SOCKET_IWA_BASE     pull or mmdebstrap: where the image's base comes from
+  SOCKET_IWA_BUNDLE_CHROMIUM  the browser that installs signed bundles (default: the one above if it can, else Debian's 150)
+  SOCKET_IWA_SIGNING_KEY      the key of the app's bundle (default: ~/.config/socket-iwa/signing-key.pem)
 
 Exit codes: 0 done; 1 something ran and failed; 2 it could not be tried (usage, a missing tool, a port or a file).";
 
@@ -78,6 +80,7 @@ It is the toolchain's cargo with --target wasm32-unknown-emscripten and the sett
 Examples:
   cargo xtask build
   cargo xtask build --only wasm
+  cargo xtask build --only bundle         # the app signed, with a key in ~/.config/socket-iwa that the first one makes
   cargo xtask build --toolchain local     # your own emsdk and rustup, checked against docker/versions.env")]
     Build(Build),
     /// Run the tests
@@ -169,6 +172,9 @@ pub(crate) struct Serve {
     /// Print the ready line as a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    /// The app in a signed bundle, in the place of target/iwa (chromium only)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
     /// Picture of the app's page, taken when it stops (chromium only)
     #[arg(long, value_name = "FILE")]
     pub(crate) screenshot: Option<PathBuf>,

@@ -155,6 +155,7 @@ fn measure(runtime: Runtime, screenshot: &Path) -> Result<Measured> {
         certificate: None,
         further: Vec::new(),
         screenshot: (runtime == Runtime::Chromium).then(|| screenshot.to_path_buf()),
+        bundle: None,
     };
     if let Some(directory) = screenshot.parent().filter(|_| options.screenshot.is_some()) {
         fs::create_dir_all(directory).during(format!("making {}", directory.display()))?;

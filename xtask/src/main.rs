@@ -4,6 +4,8 @@
 mod aioquic;
 mod bench;
 mod build;
+mod bundle;
+mod bundle_browser;
 mod clean;
 mod cli;
 mod counts;
@@ -95,9 +97,14 @@ fn run_serve(serve: cli::Serve) -> Result<()> {
         certificate: serve.cert.zip(serve.key),
         further: serve.server,
         screenshot: serve.screenshot,
+        bundle: serve.bundle,
     };
-    let artifacts = serve.runtime.artifacts();
+    // A bundle has everything in it.
+    let artifacts = if options.bundle.is_some() { &[] } else { serve.runtime.artifacts() };
     let mut needs = serve.runtime.needs().to_vec();
+    if options.bundle.is_some() {
+        needs.push(Need::BundleChromium);
+    }
     if !serve.no_build {
         needs.extend(build::needs(artifacts, serve.toolchain)?);
     }

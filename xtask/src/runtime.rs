@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::build::Artifact;
+use crate::bundle_browser;
 use crate::error::{IoContext, Result};
 use crate::repo;
 use crate::setup::{self, Need};
@@ -30,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) further: Vec<OsString>,
     /// Picture of the page, taken when it stops; for Chromium.
     pub(crate) screenshot: Option<PathBuf>,
+    /// The app in a signed bundle; for Chromium.
+    pub(crate) bundle: Option<PathBuf>,
 }
 
 impl Runtime {
@@ -82,9 +85,16 @@ impl Runtime {
             Self::Chromium => {
                 let mut command = Command::new(setup::installed_node()?);
                 command.arg(repo::path("iwa/serve.mjs")).arg("--json");
-                command.arg("--chromium").arg(setup::installed_chromium()?);
+                command.arg("--chromium").arg(match &options.bundle {
+                    // Where there is none the launcher says what the machine's own lacks.
+                    Some(_) => bundle_browser::find()?.map_or_else(setup::installed_chromium, Ok)?,
+                    None => setup::installed_chromium()?,
+                });
                 if let Some(file) = &options.screenshot {
                     command.arg("--screenshot").arg(absolute(file)?);
+                }
+                if let Some(file) = &options.bundle {
+                    command.arg("--bundle").arg(absolute(file)?);
                 }
                 command.arg("--");
                 command
@@ -117,6 +127,7 @@ mod tests {
             certificate: Some(("/c.pem".into(), "/k.pem".into())),
             further: vec!["--log".into(), "debug".into()],
             screenshot: None,
+            bundle: None,
         };
         let command = Runtime::Native.command(&options).unwrap();
         let expected = "--listen [::1]:4433 --json --stop-on-stdin-close --cert /c.pem --key /k.pem --log debug";

@@ -190,6 +190,9 @@ pub(crate) fn command(runtime: Runtime, options: &Options, json: bool) -> Result
     if options.screenshot.is_some() && runtime != Runtime::Chromium {
         return Err(Error::unusable("--screenshot is for --runtime chromium: there is no page elsewhere"));
     }
+    if options.bundle.is_some() && runtime != Runtime::Chromium {
+        return Err(Error::unusable("--bundle is for --runtime chromium: only a browser installs one"));
+    }
     let input_ended = watch_stdin();
     let stop = || interrupted() || input_ended.load(Ordering::SeqCst);
     let Some(mut server) = Server::start(runtime, options, Log::Show, &stop)? else {

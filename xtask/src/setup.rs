@@ -13,6 +13,7 @@ use nix::unistd::Uid;
 use serde_json::Value;
 
 use crate::aioquic;
+use crate::bundle_browser;
 use crate::error::{Error, IoContext, Result};
 use crate::process::{Show, interrupted, output_of, run, step};
 use crate::repo;
@@ -33,6 +34,8 @@ pub(crate) enum Need {
     Container,
     /// The browser that runs the app.
     Chromium,
+    /// A Chromium that installs signed bundles. Without it their tests say so and are left out.
+    BundleChromium,
     /// dnsmasq: the name server of the resolver's tests.
     NameServer,
     /// /etc/services: Linux's answers to service names, which are the oracle's.
@@ -50,9 +53,14 @@ pub(crate) enum Need {
 }
 
 impl Need {
-    /// Whether npm or pip brings it, which work without root.
+    /// Whether it comes without root: by npm, by pip, or unpacked into target/.
     fn is_pinned(self) -> bool {
-        matches!(self, Self::Packages | Self::Aioquic)
+        matches!(self, Self::Packages | Self::Aioquic | Self::BundleChromium)
+    }
+
+    /// Whether the rest goes on without it.
+    fn is_optional(self) -> bool {
+        matches!(self, Self::BundleChromium)
     }
 }
 
@@ -81,6 +89,7 @@ pub(crate) fn ensure(needs: &[Need], install: bool) -> Result<()> {
     for need in wanted {
         lacking.extend(missing(need)?);
     }
+    lacking.retain(|missing| install || !missing.need.is_optional());
     if lacking.is_empty() {
         return Ok(());
     }
@@ -94,6 +103,7 @@ pub(crate) fn ensure(needs: &[Need], install: bool) -> Result<()> {
         let by = match missing.need {
             Need::Packages => "npm ci".into(),
             Need::Aioquic => "pip install".into(),
+            Need::BundleChromium => "apt-get download".into(),
             _ => format!("apt-get install {}", missing.apt.join(" ")),
         };
         note(&format!("  {} ({by})", missing.what));
@@ -108,7 +118,17 @@ pub(crate) fn ensure(needs: &[Need], install: bool) -> Result<()> {
     if lacking.iter().any(|missing| missing.need == Need::Aioquic) {
         aioquic::install()?;
     }
-    for need in lacking.into_iter().map(|missing| missing.need) {
+    // Last: it links with what the other packages bring.
+    if let Some(missing) = lacking.iter().find(|missing| missing.need == Need::BundleChromium)
+        && bundle_browser::find()?.is_none()
+        && let Err(error) = bundle_browser::install()
+    {
+        if error.is_interrupt() {
+            return Err(error);
+        }
+        note(&format!("{error}: tests of signed bundles are left out; {}", missing.advice));
+    }
+    for need in lacking.into_iter().map(|missing| missing.need).filter(|need| !need.is_optional()) {
         if let Some(still) = missing(need)? {
             return Err(Error::unusable(format!(
                 "still missing after the installation: {}. {}",
@@ -146,6 +166,11 @@ fn missing(need: Need) -> Result<Option<Missing>> {
             "chromium, the browser that runs the app",
             &["chromium"],
             "install Chromium or Chrome 150 or newer (Debian: apt-get install chromium), or set CHROMIUM to its path",
+        ),
+        Need::BundleChromium if bundle_browser::find()?.is_none() && bundle_browser::can_be_had() => absent(
+            "a Chromium that installs signed bundles (Debian's 150, unpacked into target/), for their tests",
+            &[],
+            &bundle_browser::advice(),
         ),
         Need::NameServer if find("dnsmasq").is_none() => absent(
             "dnsmasq, the name server that the tests of names ask",
@@ -220,7 +245,7 @@ fn is_program(path: &Path) -> bool {
 }
 
 /// A program that a variable names, which must then exist.
-fn named_by(variable: &str) -> Result<Option<PathBuf>> {
+pub(crate) fn named_by(variable: &str) -> Result<Option<PathBuf>> {
     let Some(value) = env::var_os(variable).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use crate::build::{Artifact, cargo};
+use crate::bundle_browser;
 use crate::counts::{self, Counts};
 use crate::error::{Error, Result};
 use crate::repo;
@@ -78,7 +79,8 @@ impl Suite {
             Self::Ports => &[Need::Compiler, Need::Container, Need::Packages, Need::Chromium, Need::Redis],
             // curl with HTTP/3 is in the container.
             Self::Native | Self::Node => &[Need::Packages, Need::Container],
-            Self::Chromium | Self::Tickets | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
+            Self::Chromium => &[Need::Packages, Need::Container, Need::Chromium, Need::BundleChromium],
+            Self::Tickets | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
             Self::Interop => &[Need::Packages, Need::Container, Need::Chromium, Need::Aioquic],
         }
     }
@@ -124,7 +126,7 @@ impl Suite {
             Self::Native => vec![node_test("native server", files(&["xtask/tests/native.test.js"]))?],
             Self::Node => vec![node_test("server on Node", files(&["xtask/tests/node.test.js"]))?],
             Self::Chromium => vec![
-                node_test("app and launcher", tests_in("iwa/test"))?,
+                app_and_launcher()?,
                 node_test("server in Chromium", files(&["xtask/tests/chromium.test.js"]))?,
                 node_test("WebTransport from a page", files(&["xtask/tests/webtransport.test.js"]))?,
             ],
@@ -185,6 +187,14 @@ fn unit_tests() -> Vec<PathBuf> {
 
 fn files(names: &[&str]) -> Vec<PathBuf> {
     names.iter().map(|name| repo::path(name)).collect()
+}
+
+fn app_and_launcher() -> Result<Step> {
+    let mut step = node_test("app and launcher", tests_in("iwa/test"))?;
+    if let Some(browser) = bundle_browser::find()? {
+        step.command.env(bundle_browser::VARIABLE, browser);
+    }
+    Ok(step)
 }
 
 /// The tests directly in a directory: those below it are of another suite.
