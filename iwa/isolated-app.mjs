@@ -1,6 +1,7 @@
 /**
- * An Isolated Web App, served from a directory or in a signed bundle, running in a headless Chromium: install, permissions,
- * launch, and its page. Every step has a time limit and names itself when it fails. It knows nothing of what the app does.
+ * An Isolated Web App, served from a directory or in a signed bundle, running in a headless Chromium: install,
+ * permissions, launch, and its page. Every step has a time limit and names itself when it fails. It knows nothing of what
+ * the app does.
  */
 import { openBundle, serveDirectory } from './app-source.mjs';
 import { readsBundles } from './bundle-support.mjs';

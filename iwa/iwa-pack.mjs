@@ -105,7 +105,9 @@ function report(problems, place) {
 /** The app in a directory, and everything that is wrong with it. @param {string} directory */
 function examine(directory) {
   const { resources, problems: ofFiles } = readApp(directory);
-  if (resources.size === 0 && ofFiles.length === 0) refuse(`${directory}: there is nothing in it: give the directory that the app is in`);
+  if (resources.size === 0 && ofFiles.length === 0) {
+    refuse(`${directory}: there is nothing in it: give the directory that the app is in`);
+  }
   const { problems: ofApp, version, name } = checkApp(resources);
   const problems = [...ofFiles, ...ofApp];
   const shown = report(problems, (file) => path.join(directory, file));
@@ -124,8 +126,12 @@ async function pack(directory, values, signal) {
   const { key: keyFiles = [], output, id: givenId } = values;
   if (keyFiles.length === 0) return refuse('--key is needed; iwa-pack --generate-key FILE makes one (--check needs none)');
   if (output === undefined) return refuse('-o FILE.swbn is needed: where the bundle goes');
-  if (keyFiles.length > 1 && givenId === undefined) return refuse('several keys make several ids: say with --id which is the app’s');
-  if (givenId !== undefined && !BUNDLE_ID.test(givenId)) return refuse(`--id ${givenId}: an id is 56 or 58 letters and digits of base32`);
+  if (keyFiles.length > 1 && givenId === undefined) {
+    return refuse('several keys make several ids: say with --id which is the app’s');
+  }
+  if (givenId !== undefined && !BUNDLE_ID.test(givenId)) {
+    return refuse(`--id ${givenId}: an id is 56 or 58 letters and digits of base32`);
+  }
   refuseInside(directory, output, '-o');
   if (values['update-manifest'] !== undefined) refuseInside(directory, values['update-manifest'], '--update-manifest');
 
@@ -134,13 +140,15 @@ async function pack(directory, values, signal) {
     return { ok: false, action: 'pack', directory, problems, lines: [`${directory}: ${said}: no bundle is made`] };
   }
   if (values.version !== undefined && (versionFault(values.version) || compareVersions(values.version, version) !== 0)) {
-    return refuse(`--version ${values.version}: the app says that it is ${version} (its manifest's "version"), and Chrome compares them`);
+    return refuse(`--version ${values.version}: the app's manifest says that it is ${version}, and Chrome compares them`);
   }
   const update = values['update-manifest'] && addVersion(values['update-manifest'], updateEntry(values, version));
   const keys = [];
   for (const file of keyFiles) keys.push(await readKey(file, warn));
   const id = givenId ?? idOf(keys[0]);
-  if (!keys.some((key) => idOf(key) === id)) warn(`no key makes the id ${id}: Chrome takes it only where it was told that the key was replaced`);
+  if (!keys.some((key) => idOf(key) === id)) {
+    warn(`no key makes the id ${id}: Chrome takes it only where it was told that the key was replaced`);
+  }
 
   const long = byteLength(resources) > LONG;
   if (long) say(`packing ${size(byteLength(resources))} ...`);
@@ -166,7 +174,8 @@ async function pack(directory, values, signal) {
 
 /** A file that would be packed the next time. @param {string} directory @param {string} file @param {string} option */
 function refuseInside(directory, file, option) {
-  const real = (/** @type {string} */ name) => (statSync(name, { throwIfNoEntry: false }) ? realpathSync(name) : path.resolve(name));
+  const exists = (/** @type {string} */ name) => statSync(name, { throwIfNoEntry: false }) !== undefined;
+  const real = (/** @type {string} */ name) => (exists(name) ? realpathSync(name) : path.resolve(name));
   const within = path.relative(real(directory), real(path.dirname(file)));
   if (!within.startsWith('..') && !path.isAbsolute(within)) {
     refuse(`${option} ${file}: it is in ${directory}, and would be packed the next time: write it elsewhere`);
@@ -181,7 +190,10 @@ function updateEntry({ src, channel }, version) {
 
 /** @param {Values} values @param {ReturnType<typeof addVersion>} update */
 function sayUpdate({ 'update-manifest': file, version }, { versions, older }) {
-  if (older !== null) warn(`${file} has ${older}, which is higher${version ? ` than ${version}` : ''}: Chrome goes back to a lower version only where a policy says so`);
+  if (older !== null) {
+    const than = version ? ` than ${version}` : '';
+    warn(`${file} has ${older}, which is higher${than}: Chrome goes back to a lower version only where a policy says so`);
+  }
   return [`${file}: ${versions.join(', ')}`];
 }
 
@@ -201,7 +213,8 @@ function verify(file) {
     bytes = readFileSync(file);
   } catch (error) {
     const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
-    return refuse(`--verify ${file}: ${code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a directory: --check looks at one' : message}`);
+    const why = { ENOENT: 'no such file', EISDIR: 'it is a directory: --check looks at one' }[code ?? ''] ?? message;
+    return refuse(`--verify ${file}: ${why}`);
   }
   const { id, signatures, resources, problems: ofBundle } = readSignedBundle(bytes, file);
   // What can't be read says nothing about the app.
@@ -225,8 +238,9 @@ function verify(file) {
 /** @param {Values} values @returns {Promise<Result>} */
 async function makeKey({ 'generate-key': file = '', 'key-type': type, encrypt }) {
   const id = await generateKey(file, { type, encrypt });
-  const lines = [`${file}: a key of type ${type}${encrypt ? ', encrypted' : ''}; keep it: who has lost it can't update the app`];
-  return { ok: true, action: 'generate-key', file, id, origin: originOf(id), lines: [...lines, ...table({ id, origin: originOf(id) })] };
+  const names = { id, origin: originOf(id) };
+  const said = `a key of type ${type}${encrypt ? ', encrypted' : ''}; keep it: who has lost it can't update the app`;
+  return { ok: true, action: 'generate-key', file, ...names, lines: [`${file}: ${said}`, ...table(names)] };
 }
 
 /** @param {Values} values @param {string[]} directories @param {AbortSignal} signal */

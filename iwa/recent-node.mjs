@@ -4,7 +4,10 @@ import os from 'node:os';
 import { isRecentNode } from './command.mjs';
 import { nodeWithJspi } from './node-runner.mjs';
 
-/** Goes on in a Node that is recent enough, where this one is not and such a one is installed. @param {string} name for error lines */
+/**
+ * Goes on in a Node that is recent enough, where this one is not and such a one is installed.
+ * @param {string} name for error lines
+ */
 export async function withRecentNode(name) {
   const node = isRecentNode() ? undefined : nodeWithJspi();
   if (!node) return;

@@ -62,7 +62,8 @@ function checkImports(entries, scripts, resources) {
         void problems.push(problem('error', rule, file, message, at));
       const target = /^(\.{0,2}\/|[a-z][a-z+.-]*:)/i.test(specifier) ? resolveReference(specifier, path) : null;
       if (!target) {
-        refuse('bare-import', `import "${specifier}" names no file, and import maps are blocked: write its path, as "./${specifier}.js"`);
+        const next = `write its path, as "./${specifier}.js"`;
+        refuse('bare-import', `import "${specifier}" names no file, and import maps are blocked: ${next}`);
       } else if ('url' in target) {
         refuse('external-script', `a script from elsewhere (${specifier}) is blocked: put a copy of it into the app`);
       } else if (!resources.has(target.path)) {

@@ -80,16 +80,19 @@ export function checkManifest(manifest, resources) {
   if (fault) refuse('version', fault);
 
   const start = pathIn('start_url');
-  if (fields.start_url === undefined) refuse('start_url', 'it is missing: name the page that opens, as "start_url": "/"');
-  else if (start === undefined) refuse('start_url', `${JSON.stringify(fields.start_url)} is no page of the app: name one, as "/"`);
-  else if (!resources.has(start)) {
-    const next = start.endsWith('/') ? `add ${start.slice(1)}index.html, or name another page` : 'add it, or name another page';
-    refuse('start_url', `the app has no ${start}, and would open with an error page: ${next}`);
+  if (fields.start_url === undefined) {
+    refuse('start_url', 'it is missing: name the page that opens, as "start_url": "/"');
+  } else if (start === undefined) {
+    refuse('start_url', `${JSON.stringify(fields.start_url)} is no page of the app: name one, as "/"`);
+  } else if (!resources.has(start)) {
+    const page = start.endsWith('/') ? `${start.slice(1)}index.html` : 'it';
+    refuse('start_url', `the app has no ${start}, and would open with an error page: add ${page}, or name another page`);
   }
   // The app's id is its origin alone: https://github.com/WICG/isolated-web-apps.
   const id = fields.id === undefined ? start : pathIn('id');
   if (start !== undefined && id !== '/') {
-    refuse('id', `it has to be "/" (${fields.id === undefined ? `missing, it becomes start_url, ${start}` : `it is ${JSON.stringify(fields.id)}`})`);
+    const is = fields.id === undefined ? `missing, it becomes start_url, ${start}` : `it is ${JSON.stringify(fields.id)}`;
+    refuse('id', `it has to be "/" (${is})`);
   }
   const scope = fields.scope === undefined ? start?.replace(/[^/]*$/, '') : pathIn('scope');
   if (start !== undefined && scope !== '/') {
@@ -110,5 +113,6 @@ export function checkManifest(manifest, resources) {
 export function isDownloadAddress(url, base) {
   if (typeof url !== 'string' || !URL.canParse(url, base)) return false;
   const { protocol, hostname } = new URL(url, base);
-  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname));
+  const isHere = /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  return protocol === 'https:' || (protocol === 'http:' && isHere);
 }

@@ -53,7 +53,8 @@ export function checkPage(page, resources) {
       const value = attributes.get(attribute)?.trim() ?? '';
       const target = resolveReference(value, page.path);
       if (isJavascript(value)) return undefined; // said already
-      if (target && 'path' in target) {
+      if (value === '') refuse('missing-file', `the ${kind} has no address: write one, or remove it`, attribute);
+      else if (target && 'path' in target) {
         if (resources.has(target.path)) return target.path;
         refuse('missing-file', `${kind} ${value} is not in the app: add the file, or correct the name`, attribute);
       } else {
@@ -67,9 +68,11 @@ export function checkPage(page, resources) {
     } else if (tag === 'object' || tag === 'embed' || tag === 'applet') {
       refuse('plugin', `<${tag}> is blocked: use <img>, <video> or <iframe>`);
     } else if (tag === 'script' && CODE.test((attributes.get('type') ?? '').trim().toLowerCase())) {
-      if (attributes.has('src')) {
-        const path = file('src', 'script');
-        if (path) scripts.push({ path, at: at('src') });
+      // In SVG it is href.
+      const source = ['src', 'href', 'xlink:href'].find((name) => attributes.has(name));
+      if (source) {
+        const path = file(source, 'script');
+        if (path) scripts.push({ path, at: at(source) });
       } else if (children.some((child) => child.value?.trim())) {
         const type = attributes.get('type');
         const next = type === 'importmap' ? 'write the modules’ paths out' : 'move it into a file and load it with src';
@@ -79,7 +82,7 @@ export function checkPage(page, resources) {
       file('href', /stylesheet/i.test(attributes.get('rel') ?? '') ? 'style' : 'script');
     } else if (tag === 'style') {
       const css = children.map(({ value }) => value).join('');
-      if (EXTERNAL_IMPORT.test(css)) refuse('external-style', 'an @import from elsewhere is blocked: put a copy of it into the app');
+      if (EXTERNAL_IMPORT.test(css)) refuse('external-style', IMPORT_IS_BLOCKED);
     } else if (/^(img|video|audio|source|iframe)$/.test(tag) && attributes.has('src')) {
       checkMedia(attributes.get('src') ?? '', tag, at('src'));
     }
@@ -102,7 +105,8 @@ export function checkPage(page, resources) {
   return { scripts, problems };
 }
 
-/** CSS that takes in a style from elsewhere. */
+/** CSS that takes in a style from elsewhere, and what is said of it. */
+const IMPORT_IS_BLOCKED = 'an @import from elsewhere is blocked: put a copy of it into the app';
 const EXTERNAL_IMPORT = /@import\s+(url\(\s*)?["']?\s*(https?:)?\/\//i;
 
 /**
@@ -113,8 +117,8 @@ export function checkStyle({ file, bytes }) {
   const lines = textOf(bytes).replace(/\/\*[^]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' ')).split('\n');
   return lines.flatMap((line, index) => {
     const found = EXTERNAL_IMPORT.exec(line);
-    const message = 'an @import from elsewhere is blocked: put a copy of it into the app';
-    return found ? [problem('error', 'external-style', file, message, { line: index + 1, column: found.index + 1 })] : [];
+    if (!found) return [];
+    return [problem('error', 'external-style', file, IMPORT_IS_BLOCKED, { line: index + 1, column: found.index + 1 })];
   });
 }
 

@@ -51,13 +51,15 @@ export function readSignedBundle(bytes, file) {
     // Chrome passes over types that it does not know, but not the first.
     if (checked.type === 'unknown' && index === 0) refuse('signature', `${what} is of a type that Chrome does not know`);
     else if (!checked.good && checked.type !== 'unknown') {
-      refuse('signature', `${what} does not match: the bundle was changed after it was signed, or is not whole; get it again, or sign it again`);
+      refuse('signature', `${what} does not match: the bundle was changed after it was signed, or is not whole; ` +
+        'get it again, or sign it again');
     }
     return checked;
   });
   if (!BUNDLE_ID.test(id)) refuse('id', `the id ${JSON.stringify(id)} is none of 56 or 58 letters and digits of base32`);
   else if (!read.signatures.some((signature) => signature.id === id)) {
-    const message = `none of its keys is the one that the id ${id} is made of: Chrome takes it only where it was told that the key was replaced`;
+    const message = `none of its keys is the one that the id ${id} is made of: Chrome takes it only where it was told ` +
+      'that the key was replaced';
     read.problems.push(problem('warning', 'id', file, message));
   }
   readResources(bundle, id, read, refuse);
@@ -83,14 +85,19 @@ function readBlock(bytes, refuse) {
     return undefined;
   }
   const [magic, version, attributes, signatures] = Array.isArray(value) ? value : [];
-  if (isText(magic, BUNDLE_MAGIC)) return void refuse('integrity-block', 'it is a web bundle without a signature: iwa-pack signs one');
-  if (!isText(magic, BLOCK_MAGIC)) return void refuse('integrity-block', 'it is no signed web bundle: it does not begin as one');
+  if (isText(magic, BUNDLE_MAGIC)) {
+    return void refuse('integrity-block', 'it is a web bundle without a signature: iwa-pack signs one');
+  }
+  if (!isText(magic, BLOCK_MAGIC)) {
+    return void refuse('integrity-block', 'it is no signed web bundle: it does not begin as one');
+  }
   if (!isText(version, BLOCK_VERSION)) {
     const is = version instanceof Uint8Array ? Buffer.from(version).toString().replaceAll('\0', '') : version;
     return void refuse('integrity-block', `its integrity block is of version ${is}, Chrome reads 2b alone: pack it again`);
   }
   const id = attributes instanceof Map ? attributes.get('webBundleId') : undefined;
-  const isSignature = (/** @type {any} */ entry) => Array.isArray(entry) && entry[0] instanceof Map && entry[1] instanceof Uint8Array;
+  const isSignature = (/** @type {any} */ entry) =>
+    Array.isArray(entry) && entry[0] instanceof Map && entry[1] instanceof Uint8Array;
   if (value.length !== 4 || typeof id !== 'string' || !Array.isArray(signatures) || !signatures.every(isSignature)) {
     return void refuse('integrity-block', 'its integrity block is damaged (no id, or no list of signatures): get the file again');
   }
@@ -109,7 +116,8 @@ const isText = (value, text) => value instanceof Uint8Array && Buffer.from(value
 function checkLength(bundle, refuse) {
   const stated = bundle.length < 8 ? undefined : Buffer.from(bundle.slice(-8)).readBigUInt64BE();
   if (stated !== BigInt(bundle.length)) {
-    refuse('length', `it does not end with its own length (${bundle.length} bytes): it is cut short, or something was added; get the file again`);
+    refuse('length', `it does not end with its own length (${bundle.length} bytes): it is cut short, or something was ` +
+      'added; get the file again');
   }
 }
 
@@ -127,7 +135,10 @@ function checkSignature({ id, head, bundle }, attributes, signature) {
   return { type: KEY_ATTRIBUTES.get(name) ?? 'unknown', id: idOf(key), good };
 }
 
-/** @param {string} name of the attribute @param {unknown} raw @returns {import('node:crypto').KeyObject | undefined} none where it is no point of the curve */
+/**
+ * @param {string} name of the attribute @param {unknown} raw
+ * @returns {import('node:crypto').KeyObject | undefined} none where it is no point of the curve
+ */
 function publicKey(name, raw) {
   if (!(raw instanceof Uint8Array)) return undefined;
   const text = (/** @type {Uint8Array} */ bytes) => Buffer.from(bytes).toString('base64url');
@@ -154,10 +165,12 @@ function readResources(bytes, id, read, refuse) {
     urls = bundle.urls;
   } catch (error) {
     const why = /** @type {Error} */ (error).message;
-    return refuse('bundle', `what is signed can't be read as a web bundle (${why}): it is cut short or damaged; get the file again`);
+    return refuse('bundle', `what is signed can't be read as a web bundle (${why}): it is cut short or damaged; ` +
+      'get the file again');
   }
-  if (bundle.version !== 'b2') refuse('bundle', `the web bundle's format is ${bundle.version}, Chrome reads b2 alone: pack it again`);
-  if (bundle.primaryURL !== null) refuse('bundle', `it has a primary URL (${bundle.primaryURL}), which Chrome refuses: pack it again`);
+  const { version, primaryURL } = bundle;
+  if (version !== 'b2') refuse('bundle', `the web bundle's format is ${version}, Chrome reads b2 alone: pack it again`);
+  if (primaryURL !== null) refuse('bundle', `it has a primary URL (${primaryURL}), which Chrome refuses: pack it again`);
   const origin = originOf(id);
   const foreign = urls.filter((url) => !String(url).startsWith(`${origin}/`));
   if (foreign.length > 0) {

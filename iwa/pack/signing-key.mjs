@@ -15,15 +15,21 @@ export const KEY_TYPES = /** @type {const} */ (['ed25519', 'ecdsa-p256']);
 
 const refuse = (/** @type {string} */ message) => new LaunchError(message, { exitCode: 2 });
 
-/** @param {string} file for the prompt @param {string} why it is needed */
-async function passphraseFor(file, why) {
+/** @param {string} file for the prompt @param {string} why it is needed @param {{twice?: boolean}} [options] */
+async function passphraseFor(file, why, { twice = false } = {}) {
   const given = process.env[PASSPHRASE];
   if (given) return given;
-  if (!process.stdin.isTTY) throw refuse(`${file} ${why}: set ${PASSPHRASE}, or run this in a terminal, which asks for it`);
+  if (!process.stdin.isTTY) {
+    throw refuse(`${file} ${why}: set ${PASSPHRASE}, or run this in a terminal, which asks for it`);
+  }
   // An interrupted prompt rejects.
-  return readPassphrase(file).catch(() => {
-    throw refuse(`${file} ${why}, and no passphrase was given`);
-  });
+  const ask = (/** @type {string} */ what) => readPassphrase(what).catch(() => '');
+  const passphrase = await ask(file);
+  if (passphrase === '') throw refuse(`${file} ${why}, and no passphrase was given`);
+  if (twice && (await ask(`${file}, again`)) !== passphrase) {
+    throw refuse(`${file} ${why}, and the two passphrases are not the same: nothing is written`);
+  }
+  return passphrase;
 }
 
 /**
@@ -43,7 +49,7 @@ export async function generateKey(file, { type, encrypt }) {
   const { privateKey } = type === 'ed25519'
     ? generateKeyPairSync('ed25519')
     : generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  const passphrase = encrypt ? await passphraseFor(file, 'is to be encrypted') : undefined;
+  const passphrase = encrypt ? await passphraseFor(file, 'is to be encrypted', { twice: true }) : undefined;
   const cipher = passphrase && { cipher: 'aes-256-cbc', passphrase };
   writeSecret(file, privateKey.export({ type: 'pkcs8', format: 'pem', ...cipher }).toString());
   return new WebBundleId(privateKey).serialize();

@@ -23,7 +23,10 @@ export function addVersion(file, entry) {
   if (fault) throw new LaunchError(`--version: ${fault}`, { exitCode: 2 });
   // A relative src is resolved against the update manifest's own address.
   if (!isDownloadAddress(entry.src, 'https://update.invalid/')) {
-    throw new LaunchError(`--src ${entry.src}: Chrome downloads from https: (http: for localhost), or beside the update manifest`, { exitCode: 2 });
+    throw new LaunchError(
+      `--src ${entry.src}: Chrome downloads from https: (http: for localhost), or beside the update manifest`,
+      { exitCode: 2 },
+    );
   }
   if (entry.channels?.some((name) => name === '')) throw new LaunchError('--channel: a channel has a name', { exitCode: 2 });
 
@@ -31,7 +34,8 @@ export function addVersion(file, entry) {
   const same = manifest.versions.find(({ version }) => compareVersions(version, entry.version) === 0);
   if (same && same.src !== entry.src) {
     throw new LaunchError(
-      `${file} has version ${same.version} already, at ${same.src}: who has it would never get another; raise "version" in the app's manifest`,
+      `${file} has version ${same.version} already, at ${same.src}: who has it would never get another; raise "version" ` +
+        "in the app's manifest",
       { exitCode: 1 },
     );
   }
@@ -65,7 +69,9 @@ function read(file) {
   const tree = parseTree(text, faults, { disallowComments: true });
   if (faults.length > 0) refuse(`it is not JSON (${printParseErrorCode(faults[0].error)})`, faults[0].offset);
   const manifest = JSON.parse(text);
-  if (!Array.isArray(manifest?.versions)) refuse('it is no update manifest: an object with a list "versions" is expected', tree?.offset);
+  if (!Array.isArray(manifest?.versions)) {
+    refuse('it is no update manifest: an object with a list "versions" is expected', tree?.offset);
+  }
   for (const [index, entry] of manifest.versions.entries()) {
     const fault = versionFault(entry?.version);
     if (fault || typeof entry.src !== 'string') refuse(`versions[${index}]: ${fault ?? 'it has no src'}`);

@@ -49,7 +49,10 @@ export function writeSecret(file, data) {
   }
 }
 
-/** A file that is not there yet, on the disk when this returns. @param {string} file @param {string | Uint8Array} data @param {number} mode */
+/**
+ * A file that is not there yet, on the disk when this returns.
+ * @param {string} file @param {string | Uint8Array} data @param {number} mode
+ */
 function write(file, data, mode) {
   const descriptor = openSync(file, 'wx', mode);
   try {

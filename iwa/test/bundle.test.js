@@ -15,7 +15,10 @@ const APP = path.join(REPOSITORY, 'target', 'iwa');
 const CLIENT = path.join(REPOSITORY, 'target', 'release', 'socket-iwa-client');
 const directory = temporaryDirectory();
 
-/** The browser, or why there is none. `cargo xtask test` names one where it could get one. @returns {Promise<{chromium: string} | {reason: string}>} */
+/**
+ * The browser, or why there is none. `cargo xtask test` names one where it could get one.
+ * @returns {Promise<{chromium: string} | {reason: string}>}
+ */
 async function bundleChromium() {
   const named = process.env.SOCKET_IWA_BUNDLE_CHROMIUM;
   if (named) return { chromium: named };
@@ -76,7 +79,9 @@ test('a page finds the files of its bundle under the names that it writes', brow
         origin: location.origin,
         title: document.title,
         isolated: crossOriginIsolated,
-        texts: await Promise.all(['a b@2x+(1)!$&,;=\'~.txt', 'ü/日本.txt', '/100%2525%20%231%3F.txt', 'sub/', 'sub/index.html?v=1', 'gone'].map(get)),
+        texts: await Promise.all([
+          'a b@2x+(1)!$&,;=\'~.txt', 'ü/日本.txt', '/100%2525%20%231%3F.txt', 'sub/', 'sub/index.html?v=1', 'gone',
+        ].map(get)),
       };
     });
     assert.deepEqual(seen, {

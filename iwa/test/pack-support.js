@@ -57,7 +57,10 @@ export function makeApp(files = {}) {
   return directory;
 }
 
-/** makeApp() with another manifest. @param {(manifest: Record<string, any>) => void} change @param {Parameters<typeof makeApp>[0]} [files] */
+/**
+ * makeApp() with another manifest.
+ * @param {(manifest: Record<string, any>) => void} change @param {Parameters<typeof makeApp>[0]} [files]
+ */
 export function makeAppWith(change, files = {}) {
   const manifest = goodManifest();
   change(manifest);

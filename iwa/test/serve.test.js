@@ -4,6 +4,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { launchIsolatedApp } from '../isolated-app.mjs';
+import { iwaPack, makeApp } from './pack-support.js';
 import { buildStandInApp, startLauncher, temporaryDirectory, until, withoutChromium } from './support.js';
 
 const directory = temporaryDirectory();
@@ -127,9 +128,9 @@ test('unknown options and unreadable files: exit code 2', async () => {
   }
 });
 
-test('a Chromium that never answers PWA.install: the error names the step', async () => {
-  // Answers every DevTools command but that one, as a browser whose bundle reader is a stub does.
-  const fake = path.join(directory, 'fake-chromium');
+/** Answers every DevTools command but PWA.install, as a browser whose bundle reader is a stub does. */
+function fakeChromium() {
+  const fake = path.join(temporaryDirectory(), 'fake-chromium');
   writeFileSync(fake, `#!${process.execPath}
 const { createReadStream, writeSync } = require('node:fs');
 let buffer = '';
@@ -144,8 +145,30 @@ createReadStream('', { fd: 3 }).on('data', (chunk) => {
 setInterval(() => {}, 1000);
 `);
   chmodSync(fake, 0o755);
+  return fake;
+}
+
+test('a Chromium that never answers PWA.install: the error names the step', async () => {
   await assert.rejects(
-    launchIsolatedApp({ directory: appDirectory, chromium: fake, stepLimit: 2 }),
+    launchIsolatedApp({ directory: appDirectory, chromium: fakeChromium(), stepLimit: 2 }),
     /install the app from http:\/\/localhost:\d+ in Fake\/1 \(PWA\.install\): no answer within 2 s/,
   );
+});
+
+test('a Chromium that can’t install bundles: exit code 2 at once, and what to do', async () => {
+  const [key, bundle] = ['key.pem', 'app.swbn'].map((name) => path.join(directory, name));
+  await iwaPack(['--generate-key', key]);
+  await iwaPack([makeApp(), '--key', key, '-o', bundle]);
+  const launcher = startLauncher('serve.mjs', ['--bundle', bundle, '--chromium', fakeChromium()]);
+  assert.equal(await launcher.exited, 2);
+  assert.match(launcher.stderr.join('\n'), /^serve: error: Fake\/1 can't install signed bundles.*Give another browser/);
+  await leavesNothing(launcher);
+});
+
+test('a bundle that is not right: exit code 2, before a browser is started', async () => {
+  const bundle = path.join(directory, 'words.swbn');
+  writeFileSync(bundle, 'words');
+  const launcher = startLauncher('serve.mjs', ['--bundle', bundle, '--chromium', '/bin/false']);
+  assert.equal(await launcher.exited, 2);
+  assert.match(launcher.stderr.join('\n'), /words\.swbn: it is no signed web bundle.*iwa-pack --verify says more/);
 });

@@ -119,3 +119,23 @@ pub(crate) fn advice() -> String {
     let set = if env::var_os(VARIABLE).is_some() { "correct" } else { "set" };
     format!("{set} {VARIABLE} to a Chrome, or a Chromium such as Debian's {VERSION}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_script_of_debian_is_its_browser() {
+        assert!(binaries(Path::new("/usr/bin/chromium")).contains(&"/usr/lib/chromium/chromium".into()));
+    }
+
+    #[test]
+    fn a_stub_is_told_by_what_it_lacks() {
+        let file = env::temp_dir().join(format!("xtask-browser-{}", std::process::id()));
+        fs::write(&file, b"\0WebApp.Isolated.Other\0").unwrap();
+        assert!(!reads_bundles(&file));
+        fs::write(&file, b"\0WebApp.Isolated.SwbnFileUsability\0").unwrap();
+        assert!(reads_bundles(&file));
+        fs::remove_file(&file).unwrap();
+    }
+}

@@ -33,7 +33,7 @@ use clap::Parser;
 use crate::build::Artifact;
 use crate::error::Result;
 use crate::report::{note, print, print_json};
-use crate::runtime::Options;
+use crate::runtime::{Options, Runtime};
 use crate::setup::Need;
 
 fn main() -> ExitCode {
@@ -102,7 +102,7 @@ fn run_serve(serve: cli::Serve) -> Result<()> {
     // A bundle has everything in it.
     let artifacts = if options.bundle.is_some() { &[] } else { serve.runtime.artifacts() };
     let mut needs = serve.runtime.needs().to_vec();
-    if options.bundle.is_some() {
+    if options.bundle.is_some() && serve.runtime == Runtime::Chromium {
         needs.push(Need::BundleChromium);
     }
     if !serve.no_build {

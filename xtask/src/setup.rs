@@ -385,6 +385,11 @@ mod tests {
     }
 
     #[test]
+    fn what_tests_can_do_without_is_no_reason_to_refuse() {
+        assert_eq!(ensure(&[Need::BundleChromium], false), Ok(()));
+    }
+
+    #[test]
     fn a_refusal_names_each_thing_and_how_to_get_it() {
         let missing = Missing { need: Need::Npm, what: "npm".into(), apt: &["npm"], advice: "install npm".into() };
         let error = refusal(&[missing], false, true);

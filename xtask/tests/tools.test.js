@@ -131,6 +131,7 @@ describe('arguments', () => {
     [['serve', '--runtime', 'native', '--address', 'localhost'], /localhost/],
     [['serve', '--runtime', 'native', '--cert', 'a.pem'], /--key/],
     [['serve', '--runtime', 'native', '--no-build', '--screenshot', 'a.png'], /--screenshot is for --runtime chromium/],
+    [['serve', '--runtime', 'native', '--no-build', '--bundle', 'a.swbn'], /--bundle is for --runtime chromium/],
     [['demo', '--runtime', 'everything'], /all, native, node, chromium/],
     [['test', '--suite', 'nothing'], /conformance/],
     [['emcc'], /ARGS/],

@@ -43,6 +43,8 @@ describe('pages', together, () => {
     ['a script from elsewhere', '<script src="https://example.com/a.js"></script>', /^p\.html:1:9: error: a script from elsewhere \(https:.*put a copy/],
     ['a script from another host of the same scheme', '<script src="//example.com/a.js"></script>', /^p\.html:1:9: error: a script from elsewhere/],
     ['a script as data', '<script src="data:text/javascript,x"></script>', /^p\.html:1:9: error: a script from elsewhere/],
+    ['a script without an address', '<script src=""></script>', /^p\.html:1:9: error: the script has no address/],
+    ['a script from elsewhere in SVG', '<svg><script href="//example.com/a.js"/></svg>', /^p\.html:1:14: error: a script from elsewhere/],
     ['a script that is not there', '<script src="gone.js"></script>', /^p\.html:1:9: error: script gone\.js is not in the app: add the file/],
     ['a style from elsewhere', '<link rel=stylesheet href="https://example.com/a.css">', /^p\.html:1:22: error: a style from elsewhere/],
     ['a style that is not there', '<link rel=stylesheet href=/gone.css>', /^p\.html:1:22: error: style \/gone\.css is not in the app/],

@@ -250,7 +250,7 @@ describe('update manifests', together, () => {
     const [output, file] = [inside('updated.swbn'), inside('packed.json')];
     const args = [app, '--key', key, '-o', output, '--update-manifest', file];
     await fails(args, /--src is needed/);
-    await fails([...args, '--src', 'a.swbn', '--version', '1.0.1'], /--version 1\.0\.1: the app says that it is 1\.0\.0/);
+    await fails([...args, '--src', 'a.swbn', '--version', '1.0.1'], /--version 1\.0\.1: the app's manifest says that it is 1\.0\.0/);
     assert.ok(!existsSync(output) && !existsSync(file));
     assert.deepEqual((await json([...args, '--src', 'https://example.com/a.swbn'])).versions, ['1.0.0']);
     assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), { versions: [{ version: '1.0.0', src: 'https://example.com/a.swbn' }] });
