@@ -1,6 +1,7 @@
 /**
  * Everything that is checked of an app, whether its files come from a directory or out of a bundle.
  */
+import { isUtf8 } from 'node:buffer';
 import { checkManifest, readManifest } from './manifest-check.mjs';
 import { checkPage, checkStyle } from './page-check.mjs';
 import { checkPermissions } from './permissions-check.mjs';
@@ -32,11 +33,18 @@ export function checkApp(resources) {
     ...[...scripts.values()].flatMap((script) => script.problems),
     ...checkImports(pages.flatMap((page) => page.scripts.map(({ path }) => path)), scripts, resources),
     ...ofType(/^text\/css/).flatMap(checkStyle),
+    ...ofType(/^text\//).flatMap(checkEncoding),
   );
   problems.sort((a, b) => compare(a.file, b.file) || (a.at?.line ?? 0) - (b.at?.line ?? 0));
   const text = (/** @type {unknown} */ value) => (typeof value === 'string' ? value : undefined);
   const { version, name, short_name: shortName } = manifest?.fields ?? {};
   return { problems, version: text(version), name: text(name) ?? text(shortName) };
+}
+
+/** @param {import('./problem.mjs').Resource} resource @returns {Problem[]} */
+function checkEncoding({ file, bytes }) {
+  const message = 'it is not UTF-8, which Chrome takes it for: its letters will be wrong; convert it';
+  return isUtf8(bytes) ? [] : [problem('warning', 'encoding', file, message)];
 }
 
 /** @param {string} a @param {string} b */

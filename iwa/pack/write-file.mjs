@@ -1,5 +1,5 @@
 /** Files written whole or not at all: beside the place first, then renamed over it. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { LaunchError } from '../launch-error.mjs';
 
 /** @param {string} file @param {unknown} error @returns {LaunchError} */
@@ -15,6 +15,7 @@ function notWritten(file, error) {
     EPERM: 'its directory may not be written to: correct the permissions, or write elsewhere',
     EROFS: 'its file system is read-only: write elsewhere',
     EISDIR: 'it is a directory: give a file name',
+    ENOTFILE: 'it is a device or a pipe: give a file name',
     EEXIST: 'it exists already, and a key is never overwritten: remove it yourself, or give another name',
   };
   return new LaunchError(`${file} is not written: ${known[code ?? ''] ?? message}`, { exitCode: 2, cause: error });
@@ -25,13 +26,17 @@ function notWritten(file, error) {
  * @throws {LaunchError} exit code 2; what was there before still is
  */
 export function writeAtomically(file, data) {
-  const temporary = `${file}.new-${process.pid}`;
+  let temporary;
   try {
-    if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    const status = statSync(file, { throwIfNoEntry: false });
+    if (status && !status.isFile()) throw Object.assign(new Error(), { code: status.isDirectory() ? 'EISDIR' : 'ENOTFILE' });
+    // What a link leads to is replaced, not the link (/dev/stdout is one).
+    const target = status ? realpathSync(file) : file;
+    temporary = `${target}.new-${process.pid}`;
     write(temporary, data, 0o666);
-    renameSync(temporary, file);
+    renameSync(temporary, target);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    if (temporary) rmSync(temporary, { force: true });
     throw notWritten(file, error);
   }
 }

@@ -189,6 +189,8 @@ describe('files', together, () => {
   });
   test('a private key among them is refused', () => expectLines(makeApp({ 'keys/k.pem': '-----BEGIN PRIVATE KEY-----\n' }),
     [/^keys\/k\.pem: error: a private key would be in every copy/]));
+  test('text that is not UTF-8 is a warning', () => expectLines(makeApp({ 'latin.txt': Buffer.from('\xfc', 'latin1') }),
+    [/^latin\.txt: warning: it is not UTF-8/], 0));
   test('hidden files are left out with a warning', () => expectLines(makeApp({ '.git/config': '', 'sub/.env': '' }),
     [/^\.git: warning: a hidden file is left out/, /^sub\/\.env: warning: a hidden file/], 0));
   test('an empty directory, a file and none at all: exit code 2 and one line', async () => {

@@ -292,6 +292,7 @@ describe('what cannot be tried: one line, exit code 2, and nothing is left', tog
     [[app, '--key', inside('gone.pem'), '-o', inside('z.swbn')], /--key .*gone\.pem: no such file; iwa-pack --generate-key FILE makes one/],
     [[app, '--key', key, '-o', inside('gone/z.swbn')], /gone\/z\.swbn is not written: its directory does not exist/],
     [[app, '--key', key, '-o', directory], /is not written: it is a directory/],
+    [[app, '--key', key, '-o', '/dev/null'], /\/dev\/null is not written: it is a device or a pipe/],
     [[app, '--key', key, '-o', path.join(app, 'z.swbn')], /-o .*: it is in .*, and would be packed the next time/],
     [[app, '--key', key, '-o', inside('z.swbn'), '--id', 'short'], /--id short: an id is 56 or 58/],
     [['--generate-key', inside('gone/k.pem')], /k\.pem is not written: its directory does not exist/],
