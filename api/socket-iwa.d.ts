@@ -44,6 +44,8 @@ export interface ConnectOptions {
   port: number;
   /** Of a name: take its IPv4 or IPv6 address. Without it, what the system prefers. */
   family?: 4 | 6;
+  /** Milliseconds for the attempt: ETIMEDOUT then. Without it, the platform's own limit, of minutes. */
+  timeout?: number;
   /** Milliseconds, at least 1000, after which a silent connection is probed: switches keep-alive on. */
   keepAliveDelay?: number;
   /** Nagle's algorithm off: true without it. */

@@ -22,6 +22,8 @@ export class TcpConnection {
   #tried;
   #explanations = new Explanations();
   #port;
+  /** While it is being opened. @type {TCPSocket | undefined} */
+  #attempt;
   /** The platform's own error of opening. @type {unknown} */
   #cause;
   /** @type {ReadableByteStreamController | undefined} */
@@ -70,7 +72,7 @@ export class TcpConnection {
     platform.hold();
     const connection = 'accepted' in how ? how : {
       create: () => {
-        const socket = how.create();
+        const socket = this.#attempt = how.create();
         socket.opened.catch((error) => void (this.#cause = error));
         return socket;
       },
@@ -115,6 +117,7 @@ export class TcpConnection {
   async opened() {
     try {
       await this.#port.opening;
+      this.#attempt = undefined;
     } catch (failure) {
       const cause = /** @type {any} */ (this.#cause);
       const unknown = cause?.code === 'ENOTFOUND' || cause?.code === 'EAI_AGAIN' || /resolved/.test(cause?.message);
@@ -126,6 +129,11 @@ export class TcpConnection {
       throw error;
     }
     return this;
+  }
+
+  /** Rejects as `closed` does, and never resolves. @type {Promise<never>} */
+  get broken() {
+    return this.closed.then(() => new Promise(() => {}));
   }
 
   get remoteAddress() {
@@ -167,7 +175,11 @@ export class TcpConnection {
   abort(reason = aborted()) {
     // A close() that waits for a peer that does not read ends too.
     this.#fail(reason);
-    void this.#port.close(true).then(() => this.#release());
+    const closed = this.#port.close(true);
+    if (!this.#attempt) return void closed.then(() => this.#release());
+    // It may be answered much later, or never.
+    this.#attempt.close().catch(() => {});
+    this.#release();
   }
 
   [Symbol.asyncDispose]() {

@@ -15,7 +15,9 @@ const BACKLOG = 64;
  * @param {import('./socket-iwa.d.ts').ConnectOptions} options
  * @returns {Promise<Connection>}
  */
-export async function connectOn(platform, { host, port, family, keepAliveDelay, noDelay = true, readAhead, signal }) {
+export async function connectOn(platform, {
+  host, port, family, timeout, keepAliveDelay, noDelay = true, readAhead, signal,
+}) {
   const tried = { operation: 'connect', address: host, port };
   if (typeof host !== 'string' || host === '') throw new SocketError('EINVAL', { operation: 'connect' }, 'host is needed');
   checkPort(port ?? 0, tried);
@@ -27,7 +29,15 @@ export async function connectOn(platform, { host, port, family, keepAliveDelay, 
   if (family !== undefined) options.dnsQueryType = family === 6 ? 'ipv6' : 'ipv4';
   const create = () => new TCPSocket(host, port, options);
   const connection = new TcpConnection(platform, tried, { create }, { readAhead, signal });
-  return interrupted(connection.opened(), signal);
+  const alarm = timeout === undefined ? undefined : platform.timers.after(timeout, () =>
+    connection.abort(new SocketError('ETIMEDOUT', tried, `no answer within ${timeout} ms: is the host up, and does no ` +
+      'firewall drop what is sent to it?')));
+  try {
+    // A time limit shows in `closed` alone while the platform still tries.
+    return await interrupted(Promise.race([connection.opened(), connection.broken]), signal);
+  } finally {
+    if (alarm) platform.timers.cancel(alarm);
+  }
 }
 
 /**
