@@ -140,7 +140,10 @@ export async function startChromium({
   executable, switches = [], verbose = false, interruptions = [], startLimit = START_LIMIT,
 }) {
   // Loaded here, so that a Node too old for puppeteer gets as far as being told so.
-  const { default: puppeteer } = await import('puppeteer-core');
+  const { default: puppeteer } = await import('puppeteer-core').catch((error) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new LaunchError('drive Chromium: the package puppeteer-core is missing: npm install puppeteer-core', { exitCode: 2 });
+  });
   const home = mkdtempSync(path.join(os.tmpdir(), 'socket-iwa-chromium-'));
   const temporary = path.join(home, 'tmp');
   mkdirSync(temporary);

@@ -23,6 +23,8 @@ pub(crate) enum Suite {
     Js,
     /// C programs: Linux, Node and Chromium, with threads and without, print the same
     Conformance,
+    /// the JavaScript API in Chromium, and the programs it runs there and on Node
+    Api,
     /// published software (ureq, redis, tungstenite, hiredis) and std::net, on Node and in Chromium, with real peers
     Ports,
     /// the native server with the native client and curl
@@ -80,14 +82,14 @@ impl Suite {
             // curl with HTTP/3 is in the container.
             Self::Native | Self::Node => &[Need::Packages, Need::Container],
             Self::Chromium => &[Need::Packages, Need::Container, Need::Chromium, Need::BundleChromium],
-            Self::Tickets | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
+            Self::Api | Self::Tickets | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
             Self::Interop => &[Need::Packages, Need::Container, Need::Chromium, Need::Aioquic],
         }
     }
 
     pub(crate) fn artifacts(self) -> &'static [Artifact] {
         match self {
-            Self::Rust | Self::Js | Self::Conformance | Self::Ports => &[],
+            Self::Rust | Self::Js | Self::Conformance | Self::Api | Self::Ports => &[],
             Self::Native => &[Artifact::Native],
             Self::Node => &[Artifact::Native, Artifact::Wasm],
             Self::Chromium | Self::Interop | Self::Tickets | Self::Tools => &Artifact::ALL,
@@ -119,6 +121,7 @@ impl Suite {
                 conformance.report = Some(report);
                 vec![node_test("linking", files(&LINKING))?, conformance]
             }
+            Self::Api => vec![node_test("API in Chromium", tests_in("api/test/browser"))?],
             Self::Ports => vec![
                 check("cargo fmt --check", cargo_with("fmt --manifest-path ports/Cargo.toml -- --check")),
                 node_test("ports", tests_in("ports/test"))?,
@@ -182,7 +185,7 @@ fn unit_tests() -> Vec<PathBuf> {
     let elsewhere = [files(&LINKING), files(&CONFORMANCE)].concat();
     let mut tests = tests_in("emscripten-lib/test");
     tests.retain(|test| !elsewhere.contains(test));
-    [tests, tests_in("iwa/test/unit"), tests_in("interop/test")].concat()
+    [tests, tests_in("api/test/unit"), tests_in("iwa/test/unit"), tests_in("interop/test")].concat()
 }
 
 fn files(names: &[&str]) -> Vec<PathBuf> {
