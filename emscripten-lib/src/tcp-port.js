@@ -125,8 +125,8 @@ export class TcpPort {
   /** @param {any} error of one of the streams */
   break(error) {
     if (this.closed || this.error !== 0) return;
-    // "Stream aborted by the remote: net::ERR_CONNECTION_RESET" in Chromium; Node's errors carry a code.
-    const name = error?.code ?? /ERR_([A-Z_]+)/.exec(error?.message)?.[1];
+    // "Stream aborted by the remote: net::ERR_CONNECTION_RESET" in Chromium, whose own `code` is a number; Node's is a name.
+    const name = typeof error?.code === 'string' ? error.code : /ERR_([A-Z_]+)/.exec(error?.message)?.[1];
     if (name === 'CONNECTION_ABORTED' || name === 'ECONNABORTED') this.error = ECONNABORTED;
     else if (name === 'TIMED_OUT' || name === 'CONNECTION_TIMED_OUT' || name === 'ETIMEDOUT') this.error = ETIMEDOUT;
     else this.error = ECONNRESET;

@@ -208,7 +208,8 @@ export class UdpPort {
    * @returns {Promise<number>}
    */
   async whyNotBound(error) {
-    if (!isPortTaken(error) || error.code !== undefined) return this.errnoOf(error);
+    // Node's code says it; a DOMException's is a number of old.
+    if (!isPortTaken(error) || typeof error.code === 'string') return this.errnoOf(error);
     if (this.localPort === 0) return EADDRNOTAVAIL;
     const { UDPSocket } = this.options;
     try {

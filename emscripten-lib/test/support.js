@@ -50,11 +50,9 @@ export class FakeClock {
 /** Lets every promise that can settle settle. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** @param {string} name @param {string} [message] */
+/** @param {string} name @param {string} [message] @returns {Error} with a number as its `code`, as in a browser */
 export function domError(name, message = name) {
-  const error = new Error(message);
-  error.name = name;
-  return error;
+  return new DOMException(message, name);
 }
 
 /**
