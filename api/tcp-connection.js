@@ -239,11 +239,14 @@ export class TcpConnection {
       request.respond(received.read(byteLength, false, (piece, offset) => target.set(piece, offset)));
       return;
     }
-    received.read(received.length, false, (piece) => {
-      // The stream takes the whole buffer for itself.
+    /** @type {Uint8Array[]} */
+    const pieces = [];
+    received.read(received.length, false, (piece) => pieces.push(piece));
+    // Out of the queue first: the stream takes a whole buffer for itself, which empties its view.
+    for (const piece of pieces) {
       const whole = piece.byteLength === piece.buffer.byteLength && piece.buffer instanceof ArrayBuffer;
       source.enqueue(whole ? new Uint8Array(/** @type {ArrayBuffer} */ (piece.buffer)) : new Uint8Array(piece));
-    });
+    }
   }
 
   /** The readable ends, here. */

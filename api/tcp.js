@@ -1,4 +1,5 @@
 /** Opening TCP connections and listening for them: what `connect` and `listen` do on a platform. */
+import { EADDRINUSE, EADDRNOTAVAIL } from '../emscripten-lib/src/abi.js';
 import { TcpListener, listenerReleased } from '../emscripten-lib/src/tcp-listener.js';
 import { Explanations, SocketError, checkPort } from './socket-error.js';
 import { TcpConnection } from './tcp-connection.js';
@@ -133,7 +134,9 @@ class TcpServer {
     } catch (failure) {
       this.#closing ??= Promise.resolve();
       this.#release();
-      throw this.#explanations.errorOf(failure, this.#tried);
+      // The browser has one name for both; a free port cannot be taken.
+      const isFree = failure === EADDRINUSE && this.#tried.port === undefined;
+      throw this.#explanations.errorOf(isFree ? EADDRNOTAVAIL : failure, this.#tried);
     }
     this.#tried = { ...this.#tried, address: this.localAddress, port: this.localPort };
     this.#listener.listen(this.#options.backlog ?? BACKLOG);

@@ -15,11 +15,11 @@ const directory = mkdtempSync(path.join(tmpdir(), 'socket-iwa-package-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 const run = promisify(execFile);
 
-/** @param {string} code that imports `socket-iwa` @param {'browser' | 'node'} platform */
-async function bundle(code, platform = 'browser') {
+/** @param {string} code that imports `socket-iwa` @param {import('esbuild').BuildOptions} [options] */
+async function bundle(code, options) {
   const { metafile, outputFiles } = await build({
     stdin: { contents: code, resolveDir: REPOSITORY },
-    bundle: true, format: 'esm', minify: true, write: false, metafile: true, platform, logLevel: 'silent',
+    bundle: true, format: 'esm', minify: true, write: false, metafile: true, platform: 'browser', logLevel: 'silent', ...options,
   });
   const [output] = Object.values(metafile.outputs);
   const inputs = Object.entries(output.inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
@@ -47,7 +47,7 @@ test('it needs no other package, and in a browser nothing of Node', async () => 
   assert.deepEqual(inputs.filter((name) => !/^(api|emscripten-lib\/src)\//.test(name)), []);
   assert.deepEqual(inputs.filter((name) => /node/.test(name)), []);
   assert.doesNotMatch(text, /["'`]node:/);
-  assert.ok((await bundle(all, 'node')).inputs.includes('api/node.js'));
+  assert.ok((await bundle(all, { platform: 'node' })).inputs.includes('api/node.js'));
 });
 
 test('the tarball has what its users need, and works where it is installed', async () => {
