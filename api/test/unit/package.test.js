@@ -15,11 +15,11 @@ const directory = mkdtempSync(path.join(tmpdir(), 'socket-iwa-package-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 const run = promisify(execFile);
 
-/** @param {string} code that imports `socket-iwa` @param {import('esbuild').BuildOptions} [options] */
-async function bundle(code, options) {
+/** @param {string} code that imports `socket-iwa` @param {{platform?: 'browser' | 'node'}} [options] */
+async function bundle(code, { platform = 'browser' } = {}) {
   const { metafile, outputFiles } = await build({
     stdin: { contents: code, resolveDir: REPOSITORY },
-    bundle: true, format: 'esm', minify: true, write: false, metafile: true, platform: 'browser', logLevel: 'silent', ...options,
+    bundle: true, format: 'esm', minify: true, write: false, metafile: true, platform, logLevel: 'silent',
   });
   const [output] = Object.values(metafile.outputs);
   const inputs = Object.entries(output.inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
