@@ -25,6 +25,10 @@ const NPM_LIMIT: Duration = Duration::from_secs(10 * 60);
 /// Names under which distributions install Chromium and Chrome.
 const BROWSERS: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
+/// The oldest Chromium in which the app was seen to work. With 148, which package lists from long ago bring, tests of
+/// refused permissions fail.
+const CHROMIUM_VERSION: u32 = 150;
+
 /// Something that a command uses and a machine may lack.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Need {
@@ -162,11 +166,7 @@ fn missing(need: Need) -> Result<Option<Missing>> {
             absent("a C compiler", &["gcc", "libc6-dev"], "install gcc (Debian, Ubuntu: apt-get install gcc libc6-dev)")
         }
         Need::Container => container_missing()?,
-        Need::Chromium if chromium()?.is_none() => absent(
-            "chromium, the browser that runs the app",
-            &["chromium"],
-            "install Chromium or Chrome 150 or newer (Debian: apt-get install chromium), or set CHROMIUM to its path",
-        ),
+        Need::Chromium => chromium_missing(chromium()?.as_deref()),
         Need::BundleChromium if bundle_browser::find()?.is_none() && bundle_browser::can_be_had() => absent(
             "a Chromium that installs signed bundles (Debian's 150, unpacked into target/), for their tests",
             &[],
@@ -209,6 +209,32 @@ fn missing(need: Need) -> Result<Option<Missing>> {
         ),
         _ => None,
     })
+}
+
+fn chromium_missing(browser: Option<&Path>) -> Option<Missing> {
+    let found = match browser {
+        None => String::new(),
+        Some(browser) => {
+            let version = output_of(Command::new(browser).arg("--version"))?;
+            if major_version(&version)? >= CHROMIUM_VERSION {
+                return None;
+            }
+            format!(" (here is {})", version.trim())
+        }
+    };
+    Some(Missing {
+        need: Need::Chromium,
+        what: format!("chromium {CHROMIUM_VERSION} or newer, the browser that runs the app{found}"),
+        apt: &["chromium"],
+        advice: format!(
+            "install Chromium or Chrome {CHROMIUM_VERSION} or newer (Debian: apt-get install chromium), or set CHROMIUM to its path"
+        ),
+    })
+}
+
+/// Of what a browser says of itself: `Chromium 156.0.8078.108 built on Debian ...`.
+fn major_version(text: &str) -> Option<u32> {
+    text.split_whitespace().find_map(|word| word.split_once('.')?.0.parse().ok())
 }
 
 /// docker/build.sh knows which tools it can use and when one works.
@@ -337,28 +363,13 @@ fn apt_get(arguments: &[&str]) -> Command {
 }
 
 fn apt_install(packages: &[&str]) -> Result<()> {
-    let install = || apt_get(&[&["install", "--no-install-recommends"], packages].concat());
-    let what = format!("apt-get install {}", packages.join(" "));
-    let listed = packages.iter().all(|package| has_candidate(package));
-    if listed {
-        note(&format!("{what} ..."));
-        let outcome = run(&what, &mut install(), APT_LIMIT, Show::OnFailure)?;
-        if outcome.status.success() || interrupted() {
-            return Ok(());
-        }
-        // Lists from long ago name versions that the mirror has replaced.
-        note(&format!("{what}: failed with the package lists that are here; trying with new ones"));
+    // Lists from long ago name versions that the mirror has replaced, and browsers with holes that are known by now.
+    let renewed = run("apt-get update", &mut apt_get(&["update"]), APT_LIMIT, Show::OnFailure)?;
+    if !renewed.status.success() && !interrupted() {
+        note("apt-get update: failed; going on with the package lists that are here");
     }
-    step("apt-get update", &mut apt_get(&["update"]), APT_LIMIT, Show::OnFailure)?;
-    step(&what, &mut install(), APT_LIMIT, Show::OnFailure).map(drop)
-}
-
-fn has_candidate(package: &str) -> bool {
-    output_of(Command::new("apt-cache").args(["policy", package]).env("LC_ALL", "C")).is_some_and(|policy| {
-        policy
-            .lines()
-            .any(|line| line.trim().strip_prefix("Candidate:").is_some_and(|version| version.trim() != "(none)"))
-    })
+    let mut install = apt_get(&[&["install", "--no-install-recommends"], packages].concat());
+    step(&format!("apt-get install {}", packages.join(" ")), &mut install, APT_LIMIT, Show::OnFailure).map(drop)
 }
 
 #[cfg(test)]
@@ -382,6 +393,25 @@ mod tests {
         let lock = json!({"packages": {"node_modules/n": {"version": "1.0.0", "optional": true}}});
         assert!(is_installed(&lock, &json!({"packages": {}})));
         assert!(!is_installed(&lock, &json!({"packages": {"node_modules/n": {"version": "0.9.0"}}})));
+    }
+
+    #[test]
+    fn a_browser_that_is_too_old_is_missing() {
+        assert_eq!(major_version("Chromium 148.0.7778.167 built on Debian GNU/Linux 12 (bookworm)"), Some(148));
+        assert_eq!(major_version("Google Chrome 156.0.8078.79 "), Some(156));
+        assert_eq!(major_version("something else"), None);
+        let directory = std::env::temp_dir().join(format!("socket-iwa-browsers-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let browser = |version: &str| {
+            let path = directory.join(version);
+            fs::write(&path, format!("#!/bin/sh\necho Chromium {version}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            chromium_missing(Some(&path)).map(|missing| missing.what)
+        };
+        assert!(browser("148.0.7778.167").unwrap().contains("(here is Chromium 148.0.7778.167)"));
+        assert_eq!(browser("150.0.1.1"), None);
+        fs::remove_dir_all(&directory).unwrap();
+        assert!(chromium_missing(None).is_some());
     }
 
     #[test]
