@@ -31,13 +31,19 @@ export function browserPlatform() {
   const udp = () => classOf('UDPSocket', { operation: 'look up' });
   browser ??= {
     classOf,
-    timers: makeTimers(chooseSleeper({ isNode: false }), () => performance.now()),
+    timers: makeTimers(chooseBrowserSleeper(), () => performance.now()),
     capacity: new Capacity(),
     resolver: () => makeBrowserResolver(udp, () => {}),
     hold() {},
     release() {},
   };
   return browser;
+}
+
+/** In a page that does nothing else Atomics.waitAsync does not come back (Chromium 156, seen); in a worker it is exact. */
+function chooseBrowserSleeper() {
+  if (!globalThis.document) return chooseSleeper({ isNode: false });
+  return (/** @type {number} */ ms, /** @type {() => void} */ callback) => void setTimeout(callback, Math.ceil(ms));
 }
 
 /** @type {Platform['classOf']} */

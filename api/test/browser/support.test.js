@@ -50,10 +50,12 @@ test('a user who has refused: which permission, and that sockets are EACCES', li
   const refused = support.features.find(({ state }) => state === 'no');
   assert.match(String(refused?.name), /^permission /);
   assert.match(String(refused?.fix), /app's settings/);
-  for (const error of errors) {
+  const [bound, listening, connected] = errors;
+  for (const error of [bound, connected]) {
     assert.equal(error?.code, 'EACCES');
     assert.match(String(error?.message), /the user has to allow local network access/);
   }
+  assert.equal(listening, undefined, 'a listener needs no permission');
 });
 
 test('a user who was not asked yet is not asked by the check', limits, async () => {

@@ -2,7 +2,7 @@
 // tarball works where it is installed.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -59,6 +59,13 @@ test('the tarball has what its users need, and works where it is installed', asy
   for (const needed of ['api/socket-iwa.d.ts', 'api/node.js', 'api/program/thread.js', 'emscripten-lib/libdirectsockets.js',
     'emscripten-lib/src/node/udp-socket.js', 'iwa/iwa-run.mjs', 'LICENSE', 'README.md']) assert.ok(names.includes(needed), needed);
   assert.deepEqual(names.filter((/** @type {string} */ name) => /(^|\/)(test|bench|target|docker|xtask)\/|\.(c|rs|toml)$/.test(name)), []);
+  // Nothing that is in it needs a file that is not.
+  for (const name of names.filter((/** @type {string} */ file) => /\.m?js$/.test(file))) {
+    const code = readFileSync(path.join(REPOSITORY, name), 'utf8').replace(/\/\*\*.*?\*\//gs, '');
+    for (const [, imported] of code.matchAll(/(?:from|import|import\() ?'(\.[^']+)'/g)) {
+      assert.ok(names.includes(path.posix.join(path.posix.dirname(name), imported)), `${name} imports ${imported}`);
+    }
+  }
 
   writeFileSync(path.join(directory, 'package.json'), '{"private": true, "type": "module"}\n');
   // Optional dependencies are iwa-run's; the API has none.
