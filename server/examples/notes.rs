@@ -17,12 +17,13 @@ use std::rc::Rc;
 
 use futures_util::future::{Either, select};
 use socket_iwa::{Options, Stop, UdpSocket};
-use socket_iwa_server::http::{Exchange, HttpError, Method, Response, StatusCode};
+use socket_iwa_server::http::{Exchange, HeaderValue, HttpError, Method, Response, StatusCode, header};
 use socket_iwa_server::{Certificate, Config, Routes, Server};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// The longest note, in bytes.
+/// The longest note, in bytes, and how many are kept.
 const MAX_NOTE: usize = 64 << 10;
+const MAX_NOTES: usize = 1000;
 /// Changes that a listener may be behind before it misses the oldest.
 const BACKLOG: usize = 16;
 
@@ -37,25 +38,32 @@ impl Notes {
     /// `/notes/NAME`.
     async fn note(self, exchange: Exchange) -> Result<(), HttpError> {
         let (head, mut body) = exchange.request.into_parts();
-        let name = head.uri.path().trim_start_matches("/notes/").to_owned();
-        let (status, content) = match head.method {
+        let name = head.uri.path().strip_prefix("/notes/").unwrap_or_default().to_owned();
+        let mut answer = Response::new(Vec::new());
+        match head.method {
             Method::GET | Method::HEAD => match self.notes.borrow().get(&name) {
-                Some(note) => (StatusCode::OK, note.clone()),
-                None => (StatusCode::NOT_FOUND, Vec::new()),
+                Some(note) => answer.body_mut().clone_from(note),
+                None => *answer.status_mut() = StatusCode::NOT_FOUND,
             },
             Method::PUT => {
-                // With `?`, the client is told by itself that its note is too long.
+                // With `?`, a client whose note is too long is told so.
                 let note = body.read_to_end(MAX_NOTE).await?;
-                // Fails when nobody listens, which is no failure.
-                let _ = self.changes.send(format!("{name}: {} bytes\n", note.len()));
-                self.notes.borrow_mut().insert(name, note);
-                (StatusCode::NO_CONTENT, Vec::new())
+                let mut notes = self.notes.borrow_mut();
+                if notes.len() < MAX_NOTES || notes.contains_key(&name) {
+                    // Fails when nobody listens, which is no failure.
+                    let _ = self.changes.send(format!("{name}: {} bytes\n", note.len()));
+                    notes.insert(name, note);
+                    *answer.status_mut() = StatusCode::NO_CONTENT;
+                } else {
+                    *answer.status_mut() = StatusCode::INSUFFICIENT_STORAGE;
+                }
             }
-            _ => (StatusCode::METHOD_NOT_ALLOWED, Vec::new()),
-        };
-        let mut response = Response::new(content);
-        *response.status_mut() = status;
-        exchange.response.send(response).await
+            _ => {
+                *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+                answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, PUT"));
+            }
+        }
+        exchange.response.send(answer).await
     }
 
     /// `/changes`: an answer that goes on until its client has enough of it, or the server stops.

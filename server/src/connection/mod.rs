@@ -18,6 +18,7 @@ use quinn_proto::{ConnectionError, ConnectionHandle, Dir, Event, StreamEvent, St
 use crate::stats::{self, Stats};
 
 pub use quinn_proto::SendDatagramError;
+pub(crate) use streams::Interest;
 pub use streams::{ReadError, RecvStream, SendStream, WriteError};
 
 /// Connections with something to transmit, or timers to look at again. The loop empties it.
@@ -50,13 +51,15 @@ struct Wakers {
     draining: Vec<Waker>,
     read: HashMap<StreamId, Waker>,
     write: HashMap<StreamId, Waker>,
+    /// For the client to want no more of a stream.
+    unwanted: HashMap<StreamId, Waker>,
 }
 
 impl Wakers {
     fn wake_all(&mut self) {
-        let Self { accept, open, datagram, draining, read, write } = std::mem::take(self);
+        let Self { accept, open, datagram, draining, read, write, unwanted } = std::mem::take(self);
         accept.into_iter().chain(open).chain([datagram, draining]).flatten().for_each(Waker::wake);
-        read.into_values().chain(write.into_values()).for_each(Waker::wake);
+        read.into_values().chain(write.into_values()).chain(unwanted.into_values()).for_each(Waker::wake);
     }
 }
 
@@ -153,7 +156,8 @@ impl Connection {
                 }
                 Event::Stream(StreamEvent::Stopped { id, .. } | StreamEvent::Finished { id }) => {
                     unanswered.remove(&id);
-                    wakers.write.remove(&id).into_iter().for_each(Waker::wake);
+                    let wakers = [&mut wakers.write, &mut wakers.unwanted];
+                    wakers.into_iter().filter_map(|wakers| wakers.remove(&id)).for_each(Waker::wake);
                 }
                 Event::DatagramReceived => wakers.datagram.drain(..).for_each(Waker::wake),
                 Event::HandshakeDataReady | Event::DatagramsUnblocked => {}

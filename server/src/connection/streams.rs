@@ -75,6 +75,43 @@ impl Connection {
     }
 }
 
+/// Watches a stream that somebody else writes to.
+#[derive(Debug)]
+pub(crate) struct Interest {
+    connection: Connection,
+    id: StreamId,
+}
+
+impl Interest {
+    pub(crate) fn new(connection: Connection, id: StreamId) -> Self {
+        Self { connection, id }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Waits until the client wants no more of the stream, or has all of it, or the connection is lost. One task at a time
+    /// may wait.
+    pub(crate) async fn lost(&self) {
+        poll_fn(|cx| {
+            let mut state = self.connection.state.borrow_mut();
+            if state.lost.is_some() || !matches!(state.proto.send_stream(self.id).stopped(), Ok(None)) {
+                return Poll::Ready(());
+            }
+            state.wakers.unwanted.insert(self.id, cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Drop for Interest {
+    fn drop(&mut self) {
+        self.connection.state.borrow_mut().wakers.unwanted.remove(&self.id);
+    }
+}
+
 /// The sending half of a stream. Dropped before [`finish`](Self::finish), it is reset with code 0.
 #[derive(Debug)]
 pub struct SendStream {

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::thread::JoinHandle;
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -14,18 +13,17 @@ use socket_iwa_server::{Certificate, Config, Routes, Server};
 type Requests = h3::client::SendRequest<h3_quinn::OpenStreams, Bytes>;
 type Stream = h3::client::RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>;
 
-/// Serves on a thread until it is dropped.
+/// Serves on a thread, which ends some time after this is dropped.
 struct Served {
     address: SocketAddr,
     pin: Pin,
     stopper: Stopper,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Served {
-    fn new(config: Config, routes: fn() -> Routes) -> Self {
+    fn new(config: Config, routes: impl FnOnce() -> Routes + Send + 'static) -> Self {
         let (tell, told) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
+        std::thread::spawn(move || {
             let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), &Options::default()).unwrap();
             let certificate = Certificate::generate(["localhost".to_owned()]).unwrap();
             let stop = Stop::new().unwrap();
@@ -35,7 +33,7 @@ impl Served {
             server.run(&stop, None, |_| {}).unwrap();
         });
         let (address, pin, stopper) = told.recv().unwrap();
-        Self { address, pin, stopper, thread: Some(thread) }
+        Self { address, pin, stopper }
     }
 
     async fn connect(&self) -> quinn::Connection {
@@ -57,7 +55,6 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         self.stopper.stop().unwrap();
-        self.thread.take().unwrap().join().unwrap();
     }
 }
 
@@ -257,6 +254,45 @@ async fn an_answer_without_an_end_hears_that_the_server_stops() {
     served.stopper.stop().unwrap();
     assert_eq!(data(&mut stream).await.unwrap(), "last");
     assert_eq!(data(&mut stream).await, None);
+}
+
+#[tokio::test]
+async fn a_handler_hears_that_its_client_has_gone() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let served = Served::new(Config::default(), move || {
+        let tell_too = tell.clone();
+        Routes::new()
+            .http("/before", move |exchange: Exchange| {
+                let tell = tell.clone();
+                async move {
+                    tell.send("before the answer").unwrap();
+                    exchange.response.cancelled().await;
+                    tell.send("gone").unwrap();
+                }
+            })
+            .http("/in", move |exchange: Exchange| {
+                let tell = tell_too.clone();
+                async move {
+                    let body = exchange.response.begin(Response::new(())).await.unwrap();
+                    tell.send("in the answer").unwrap();
+                    body.cancelled().await;
+                    tell.send("gone").unwrap();
+                }
+            })
+    });
+    let mut requests = served.requests().await;
+    for (path, begun) in [("/before", "before the answer"), ("/in", "in the answer")] {
+        let mut stream = post(&mut requests, path).await;
+        stream.finish().await.unwrap();
+        assert_eq!(told.recv().await, Some(begun));
+        stream.stop_sending(h3::error::Code::H3_REQUEST_CANCELLED);
+        assert_eq!(told.recv().await, Some("gone"));
+        let _stream = post(&mut requests, path).await;
+        assert_eq!(told.recv().await, Some(begun));
+        // The end of the connection is the end of its requests.
+        requests = served.requests().await;
+        assert_eq!(told.recv().await, Some("gone"));
+    }
 }
 
 #[tokio::test]

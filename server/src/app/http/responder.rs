@@ -8,12 +8,14 @@ use futures_executor::LocalSpawner;
 use futures_util::task::LocalSpawnExt;
 use h3::error::Code;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use quinn_proto::VarInt;
 
 use super::exchange::{HttpError, Progress};
 use super::respond::{self, TEXT};
 use crate::Connection;
 use crate::app::Context;
 use crate::app::h3::H3Send;
+use crate::connection::Interest;
 
 type SendHalf = h3::server::RequestStream<H3Send<Bytes>, Bytes>;
 
@@ -48,14 +50,16 @@ impl Responder {
         send: SendHalf,
         progress: Progress,
     ) -> Self {
-        let body = ResponseBody {
-            send,
-            connection: connection.clone(),
-            empty: method == Method::HEAD,
-            ended: false,
-            progress,
-        };
+        let id = VarInt::from_u64(send.send_id().into_inner()).expect("a stream's number is below 2^62");
+        let interest = Interest::new(connection.clone(), id.into());
+        let body = ResponseBody { send, interest, empty: method == Method::HEAD, ended: false, progress };
         Self { body: Some(body), spawner: context.spawner.clone() }
+    }
+
+    /// Waits until nobody wants an answer any more: the client cancelled its request, or the connection is lost. One task
+    /// at a time may wait.
+    pub async fn cancelled(&self) {
+        self.body.as_ref().expect("it is there until it is used").interest.lost().await;
     }
 
     /// Sends a whole answer. `content-length` is added where it is not there; to a HEAD request goes the head alone.
@@ -136,7 +140,7 @@ impl Drop for Responder {
 /// at fault: a client does not take a part for the whole.
 pub struct ResponseBody {
     send: SendHalf,
-    connection: Connection,
+    interest: Interest,
     /// To a HEAD request, or of a status without one.
     empty: bool,
     ended: bool,
@@ -187,7 +191,13 @@ impl ResponseBody {
 
     /// Waits until the server is about to stop: an answer without an end has to find one now, or is cut off.
     pub async fn draining(&self) {
-        self.connection.draining().await;
+        self.interest.connection().draining().await;
+    }
+
+    /// Waits until nobody wants the answer any more: the client stopped it, or the connection is lost. One task at a time
+    /// may wait.
+    pub async fn cancelled(&self) {
+        self.interest.lost().await;
     }
 }
 
