@@ -75,6 +75,7 @@ pub const ALL: &[Case] = &cases![
     http::any_length_comes_exactly,
     http::a_body_is_echoed_with_its_content_type,
     http::a_declared_body_over_the_limit_is_413,
+    http::a_body_far_over_the_limit_is_413_and_then_cut_off,
     http::an_undeclared_body_over_the_limit_is_cut_off,
     http::an_upload_is_answered_with_its_hash,
     http::health_and_metrics_are_served,

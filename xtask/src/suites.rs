@@ -132,6 +132,7 @@ impl Suite {
                 app_and_launcher()?,
                 node_test("server in Chromium", files(&["xtask/tests/chromium.test.js"]))?,
                 node_test("WebTransport from a page", files(&["xtask/tests/webtransport.test.js"]))?,
+                node_test("fetch from a page", files(&["xtask/tests/fetch.test.js"]))?,
             ],
             Self::Interop => match extent {
                 // All suites run: one of them is tickets.

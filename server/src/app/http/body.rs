@@ -9,7 +9,7 @@ use futures_executor::LocalSpawner;
 use futures_util::task::LocalSpawnExt;
 use http::{HeaderMap, header};
 
-use super::exchange::{HttpError, Progress};
+use super::exchange::{Answer, HttpError, Progress};
 use crate::app::Context;
 use crate::app::h3::H3Recv;
 use crate::timers::Patience;
@@ -18,11 +18,13 @@ type RecvHalf = h3::server::RequestStream<H3Recv, Bytes>;
 
 /// The least that has to come in the time of the server's patience, in bytes.
 const PACE: u64 = 1024;
+/// How many times the largest body is read and dropped, where nobody wants it.
+const DROPPED: u64 = 16;
 
 /// The body of a request. It takes no more memory than the stream's window, however long it is.
 ///
-/// What is not read of it is read and dropped when it is, so that a client that sends all of its request before it looks
-/// at the answer gets to it.
+/// What is left of it when it is dropped is read all the same, within limits, and dropped: Chromium 156 takes no answer before
+/// its body has gone, and waits for ever when it is told to stop.
 pub struct Body {
     /// Until it is dropped.
     incoming: Option<Incoming>,
@@ -58,8 +60,13 @@ impl Body {
         self.declared
     }
 
+    /// Whether it declares more than it may have, which is its failure then.
     pub(super) fn declares_too_much(&self) -> bool {
-        self.declared.is_some_and(|declared| declared > self.incoming().limit)
+        let too_much = self.declared.is_some_and(|declared| declared > self.incoming().limit);
+        if too_much {
+            self.progress.fail(HttpError::TooLarge);
+        }
+        too_much
     }
 
     /// The next piece, as it came; None at the end.
@@ -140,15 +147,12 @@ impl Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        let Some(mut incoming) = self.incoming.take() else { return };
-        match self.progress.failure() {
-            None if self.ended => {}
-            // Who answers says what was wrong, and that is to be heard.
-            None => incoming.discard(&self.spawner),
-            Some(HttpError::TooLarge) if !self.progress.is_begun() => incoming.discard(&self.spawner),
-            // An answer to what was complete enough for it: without an error the rest is stopped (RFC 9114, section 4.1).
-            Some(HttpError::TimedOut) if !self.progress.is_begun() => {}
-            Some(error) => incoming.recv.stop_sending(error.code()),
+        let Some(incoming) = self.incoming.take() else { return };
+        match (self.progress.failure(), self.progress.answer()) {
+            (None, _) if self.ended => {}
+            // What is answered with half of it is not to be taken for whole.
+            (Some(error), Answer::Begun) | (Some(error @ HttpError::Malformed), _) => incoming.stop(&error),
+            _ => incoming.drop_rest(self.declared, &self.progress, &self.spawner),
         }
     }
 }
@@ -180,17 +184,40 @@ impl Incoming {
         if self.length > self.limit { Err(HttpError::TooLarge) } else { Ok(data) }
     }
 
-    /// Reads what is left of a request that needs it no more, up to the limits of a body. Chromium 156 does not look at the
-    /// answer while it still has a body to send, and waits for ever when it is told to stop.
-    fn discard(mut self, spawner: &LocalSpawner) {
+    fn stop(mut self, error: &HttpError) {
+        self.recv.stop_sending(error.code());
+    }
+
+    /// Reads what is left and drops it. More than [`DROPPED`] times the largest body is stopped; of one that declares more than
+    /// that, as much as one may have, which is time enough for clients that look at the answer.
+    fn drop_rest(mut self, declared: Option<u64>, progress: &Progress, spawner: &LocalSpawner) {
         let mut cx = TaskContext::from_waker(Waker::noop());
         // Mostly the end is here already, and costs no task.
         match self.recv.poll_recv_data(&mut cx) {
-            Poll::Ready(Ok(None) | Err(_)) => return,
-            Poll::Ready(Ok(Some(_))) | Poll::Pending => {}
+            Poll::Ready(Ok(None) | Err(_)) => return progress.settle(true),
+            Poll::Ready(Ok(Some(data))) => self.length += data.remaining() as u64,
+            Poll::Pending => {}
         }
-        self.limit += self.length;
-        let rest = async move { while let Ok(Some(_)) = self.next().await {} };
+        let most = self.limit.saturating_mul(DROPPED);
+        let hopeless = declared.is_some_and(|declared| declared > most);
+        self.limit = self.length.saturating_add(if hopeless { self.limit } else { most });
+        (self.waited, self.measured_from) = (Duration::ZERO, self.length);
+        let progress = progress.clone();
+        let rest = async move {
+            let ended = loop {
+                match self.next().await {
+                    Ok(Some(_)) => {}
+                    // A client that gives its request up has looked at the answer.
+                    Ok(None) | Err(HttpError::Lost(_)) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
+            progress.settle(ended.is_ok());
+            // Where the answer says what was wrong, it is reset too. Any other is complete without the rest.
+            if let (Err(error), Some(_), Answer::None) = (ended, progress.failure(), progress.answer()) {
+                self.stop(&error);
+            }
+        };
         if spawner.spawn_local(rest).is_err() {
             tracing::debug!("a body was dropped: the server has stopped");
         }

@@ -132,8 +132,8 @@ async fn answer(context: &Context, exchange: Exchange, early: bool) -> Result<()
         return text(exchange.response, StatusCode::TOO_EARLY, body).await;
     }
     if request.body().declares_too_much() {
-        let body = format!("A request body may have {} bytes.\n", context.max_body);
-        return text(exchange.response, StatusCode::PAYLOAD_TOO_LARGE, body).await;
+        // It answers that by itself.
+        return Ok(());
     }
     match context.routes.for_http(request.uri().path()) {
         Some(handler) => {

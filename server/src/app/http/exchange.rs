@@ -8,6 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use h3::error::Code;
 use http::{HeaderMap, HeaderValue, Request, header};
+use tokio::sync::Notify;
 
 use super::body::Body;
 use super::responder::Responder;
@@ -106,7 +107,19 @@ pub(super) struct Progress(Rc<State>);
 #[derive(Debug, Default)]
 struct State {
     failure: RefCell<Option<HttpError>>,
-    begun: Cell<bool>,
+    answer: Cell<Answer>,
+    /// Whether the request came to its end, once nothing more of it is read.
+    complete: Cell<bool>,
+    settled: Notify,
+}
+
+/// How far the answer is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Answer {
+    #[default]
+    None,
+    Begun,
+    Ended,
 }
 
 impl Progress {
@@ -120,13 +133,24 @@ impl Progress {
         self.0.failure.borrow_mut().get_or_insert(error).clone()
     }
 
-    /// Whether the answer has begun.
-    pub(super) fn is_begun(&self) -> bool {
-        self.0.begun.get()
+    pub(super) fn answer(&self) -> Answer {
+        self.0.answer.get()
     }
 
-    pub(super) fn begin(&self) {
-        self.0.begun.set(true);
+    pub(super) fn set_answer(&self, answer: Answer) {
+        self.0.answer.set(answer);
+    }
+
+    /// Nothing more is read of the request, which came to its end or not.
+    pub(super) fn settle(&self, complete: bool) {
+        self.0.complete.set(complete);
+        self.0.settled.notify_one();
+    }
+
+    /// Waits for that, and says which.
+    pub(super) async fn settled(&self) -> bool {
+        self.0.settled.notified().await;
+        self.0.complete.get()
     }
 }
 

@@ -10,7 +10,7 @@ use h3::error::Code;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use quinn_proto::VarInt;
 
-use super::exchange::{HttpError, Progress};
+use super::exchange::{Answer, HttpError, Progress};
 use super::respond::{self, TEXT};
 use crate::Connection;
 use crate::app::Context;
@@ -52,7 +52,7 @@ impl Responder {
     ) -> Self {
         let id = VarInt::from_u64(send.send_id().into_inner()).expect("a stream's number is below 2^62");
         let interest = Interest::new(connection.clone(), id.into());
-        let body = ResponseBody { send, interest, empty: method == Method::HEAD, ended: false, progress };
+        let body = ResponseBody { send, interest, empty: method == Method::HEAD, progress };
         Self { body: Some(body), spawner: context.spawner.clone() }
     }
 
@@ -94,7 +94,7 @@ impl Responder {
         }
         let mut body = self.body.take().expect("it is there until it is used");
         body.empty |= !has_body(head.status());
-        body.progress.begin();
+        body.progress.set_answer(Answer::Begun);
         body.send.send_response(head).await?;
         Ok(body)
     }
@@ -124,7 +124,12 @@ impl Drop for Responder {
             let ended = async {
                 body.send.send_response(head).await?;
                 body.send(text).await?;
-                body.finish().await
+                // Not before the request is at its end. If it does not come to one, the answer is reset: Chromium, which looks
+                // at it only then, would wait for ever.
+                if body.progress.failure().is_none() || body.progress.settled().await {
+                    body.finish().await?;
+                }
+                Ok::<(), HttpError>(())
             };
             if let Err(error) = ended.await {
                 tracing::debug!("answer for a handler: {error}");
@@ -143,13 +148,12 @@ pub struct ResponseBody {
     interest: Interest,
     /// To a HEAD request, or of a status without one.
     empty: bool,
-    ended: bool,
     progress: Progress,
 }
 
 impl fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseBody").field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("ResponseBody").field("empty", &self.empty).finish_non_exhaustive()
     }
 }
 
@@ -175,7 +179,7 @@ impl ResponseBody {
     /// As [`send`](Self::send).
     pub async fn finish(mut self) -> Result<(), HttpError> {
         self.send.finish().await?;
-        self.ended = true;
+        self.progress.set_answer(Answer::Ended);
         Ok(())
     }
 
@@ -203,7 +207,7 @@ impl ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        if !self.ended {
+        if self.progress.answer() != Answer::Ended {
             // Has no effect on a stream that has ended otherwise.
             self.send.stop_stream(self.progress.failure().map_or(Code::H3_INTERNAL_ERROR, |error| error.code()));
         }
