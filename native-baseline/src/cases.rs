@@ -5,6 +5,7 @@ mod frames;
 mod hq;
 mod http;
 mod initials;
+mod packets;
 mod path;
 mod raw;
 mod transport;
@@ -100,6 +101,7 @@ pub const ALL: &[Case] = &cases![
     transport::a_handshake_that_is_never_finished_holds_up_nobody,
     initials::a_malformed_first_packet_is_closed_with_its_code,
     initials::a_first_packet_that_is_short_or_changed_is_not_answered,
+    packets::what_a_packet_must_not_say_closes_the_connection_with_its_code,
     path::a_client_that_moves_in_a_download_gets_all_of_it,
     path::a_nat_that_rebinds_in_a_download_loses_nothing,
     path::a_key_update_by_the_client_is_followed,

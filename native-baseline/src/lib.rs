@@ -3,6 +3,7 @@
 
 pub mod cases;
 pub mod check;
+mod forged;
 mod http3;
 mod initial;
 pub mod interop;
