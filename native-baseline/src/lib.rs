@@ -47,6 +47,7 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 pub struct Client {
     endpoint: quinn::Endpoint,
     pin: Pin,
+    transport: Option<Arc<quinn::TransportConfig>>,
     /// Address tokens that servers gave it, by server name: every server's is `localhost` here.
     tokens: Arc<quinn::TokenMemoryCache>,
 }
@@ -77,7 +78,14 @@ impl Client {
             quinn::Endpoint::new(config, None, socket, Arc::new(quinn::TokioRuntime))
         };
         let endpoint = bind().map_err(|error| Error::new(format!("bind {local}"), error))?;
-        Ok(Self { endpoint, pin, tokens: Arc::default() })
+        Ok(Self { endpoint, pin, transport: None, tokens: Arc::default() })
+    }
+
+    /// With another transport configuration than quinn's own.
+    #[must_use]
+    pub fn with_transport(mut self, transport: quinn::TransportConfig) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
     }
 
     /// Connects with the application protocols `alpn`, the most wanted first.
@@ -108,6 +116,9 @@ impl Client {
         mut config: quinn::ClientConfig,
     ) -> Result<quinn::Connecting, Error> {
         config.token_store(self.tokens.clone());
+        if let Some(transport) = &self.transport {
+            config.transport_config(transport.clone());
+        }
         let connecting = self.endpoint.connect_with(config, server, "localhost");
         connecting.map_err(|error| Error::new(format!("connect to {server}"), error))
     }

@@ -81,6 +81,9 @@ pub(crate) struct Arguments {
     /// Give up a request when its header section, or a KiB of its body, takes longer than this; 0: never
     #[arg(long, value_name = "SECONDS", default_value_t = seconds(Config::default().request_timeout), help_heading = LIMITS)]
     request_timeout: u32,
+    /// Close a connection that its client keeps alive without a use for it for this long; 0: never
+    #[arg(long, value_name = "SECONDS", default_value_t = seconds(Config::default().unused_timeout), help_heading = LIMITS)]
+    unused_timeout: u32,
     /// Largest request body
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_body, help_heading = LIMITS)]
     max_body: u64,
@@ -143,6 +146,7 @@ impl Arguments {
             max_streams: self.max_streams,
             connection_memory: self.connection_memory,
             request_timeout: seconds(self.request_timeout),
+            unused_timeout: seconds(self.unused_timeout),
             max_body: self.max_body,
             root: self.root.clone(),
             retry: match self.retry {

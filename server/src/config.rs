@@ -27,6 +27,9 @@ pub struct Config {
     /// How long a client may take for a header section, and for each KiB of a body, before its request is given up; zero: as
     /// long as it likes.
     pub request_timeout: Duration,
+    /// A connection on which its client has had nothing open, and sent no datagram, for so long is closed, though it keeps it
+    /// alive; zero: it may last for ever.
+    pub unused_timeout: Duration,
     /// The largest request body; more is answered with 413, or cut off with H3_EXCESSIVE_LOAD.
     pub max_body: u64,
     /// The directory whose files are served. None: there are none.
@@ -94,6 +97,7 @@ impl Default for Config {
             max_streams: 256,
             connection_memory: 8 << 20,
             request_timeout: Duration::from_secs(30),
+            unused_timeout: Duration::from_secs(300),
             max_body: 64 << 20,
             root: None,
             retry: Retry::UnderLoad,

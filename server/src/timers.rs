@@ -35,7 +35,8 @@ impl Timers {
         due.into_values().for_each(Waker::wake);
     }
 
-    fn sleep(&self, duration: Duration) -> Sleep {
+    /// Ends after `duration`.
+    pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
         let state = &mut *self.0.borrow_mut();
         state.next += 1;
         Sleep { timers: self.clone(), key: (Instant::now() + duration, state.next) }

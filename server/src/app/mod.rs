@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_executor::LocalSpawner;
 use futures_util::future::{Either, select};
@@ -9,7 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::task::LocalSpawnExt;
 use quinn_proto::VarInt;
 
-use crate::timers::Patience;
+use crate::timers::{Patience, Timers};
 use crate::{Connection, Published, Stats};
 
 mod echo;
@@ -19,6 +20,7 @@ mod handler;
 mod hq;
 pub mod http;
 mod room;
+mod unused;
 pub mod websocket;
 pub mod webtransport;
 
@@ -40,8 +42,11 @@ pub const ALPN: [&[u8]; 3] = [H3, ECHO, HQ];
 pub(crate) struct Context {
     pub(crate) stats: Rc<Stats>,
     pub(crate) spawner: LocalSpawner,
+    pub(crate) timers: Timers,
     /// With clients that have begun a request.
     pub(crate) patience: Patience,
+    /// With clients that have no use for their connection. None: it may last for ever.
+    pub(crate) unused_timeout: Option<Duration>,
     /// The largest request body, in bytes.
     pub(crate) max_body: u64,
     /// What is served at which path.
@@ -58,7 +63,9 @@ impl Context {
         Self {
             stats: Rc::default(),
             spawner: futures_executor::LocalPool::new().spawner(),
+            timers: Timers::default(),
             patience: Patience::default(),
+            unused_timeout: None,
             max_body: 0,
             routes: Routes::standard(),
             certificates: Rc::new(RefCell::new(Published {
@@ -81,6 +88,10 @@ impl Context {
 
 /// Starts the application that `connection` negotiated.
 pub(crate) fn start(context: &Rc<Context>, connection: Connection) {
+    if let Some(limit) = context.unused_timeout {
+        let (context, connection) = (context.clone(), connection.clone());
+        context.clone().spawn(async move { unused::let_go(&context, connection, limit).await });
+    }
     match connection.alpn().as_deref() {
         Some(H3) => context.spawn(http::serve(context.clone(), connection)),
         Some(HQ) => context.spawn(hq::serve(context.clone(), connection)),

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use quinn_proto::{ConnectionError, SendDatagramError};
@@ -17,6 +18,7 @@ impl Connection {
     pub fn poll_datagram(&self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ConnectionError>> {
         let mut state = self.state.borrow_mut();
         if let Some(datagram) = state.proto.datagrams().recv() {
+            state.used = Instant::now();
             return Poll::Ready(Ok(datagram));
         }
         if let Some(error) = &state.lost {

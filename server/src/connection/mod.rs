@@ -8,14 +8,16 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quinn_proto::{ConnectionError, ConnectionHandle, Dir, Event, StreamEvent, StreamId, VarInt};
 
 use crate::stats::{self, Stats};
+use crate::timers::Sleep;
 
 pub use quinn_proto::SendDatagramError;
 pub(crate) use streams::Interest;
@@ -38,6 +40,8 @@ struct State {
     unanswered: HashSet<StreamId>,
     /// One reference here, and one in each session: they are counted and nothing else.
     sessions: Rc<()>,
+    /// When its client last had a use for it: opened a stream, sent a datagram, or got the last of an answer.
+    used: Instant,
     wakers: Wakers,
 }
 
@@ -103,6 +107,7 @@ impl Connection {
             draining: false,
             unanswered: HashSet::new(),
             sessions: Rc::new(()),
+            used: Instant::now(),
             wakers: Wakers::default(),
         };
         Self { state: Rc::new(RefCell::new(state)), handle, queue, stats }
@@ -128,7 +133,7 @@ impl Connection {
     /// Takes the state machine's events and wakes who waits for them.
     pub(crate) fn handle_events(&self) -> Events {
         let mut state = self.state.borrow_mut();
-        let State { proto, lost, established, unanswered, wakers, .. } = &mut *state;
+        let State { proto, lost, established, unanswered, used, wakers, .. } = &mut *state;
         let mut events = Events::default();
         while let Some(event) = proto.poll() {
             match event {
@@ -156,6 +161,7 @@ impl Connection {
                 }
                 Event::Stream(StreamEvent::Stopped { id, .. } | StreamEvent::Finished { id }) => {
                     unanswered.remove(&id);
+                    *used = Instant::now();
                     let wakers = [&mut wakers.write, &mut wakers.unwanted];
                     wakers.into_iter().filter_map(|wakers| wakers.remove(&id)).for_each(Waker::wake);
                 }
@@ -190,6 +196,27 @@ impl Connection {
     /// What a session keeps for as long as it lives, to be counted.
     pub(crate) fn session_mark(&self) -> Rc<()> {
         self.state.borrow().sessions.clone()
+    }
+
+    /// How long its client has had no use for it. None: it has one.
+    pub(crate) fn unused_for(&self) -> Option<Duration> {
+        let state = self.state.borrow();
+        state.unanswered.is_empty().then(|| state.used.elapsed())
+    }
+
+    /// Waits for `sleep` to end, or the connection; says whether the connection lives on.
+    pub(crate) async fn outlives(&self, mut sleep: Sleep) -> bool {
+        poll_fn(|cx| {
+            {
+                let mut state = self.state.borrow_mut();
+                if state.lost.is_some() {
+                    return Poll::Ready(false);
+                }
+                register(&mut state.wakers.draining, cx.waker());
+            }
+            Pin::new(&mut sleep).poll(cx).map(|()| true)
+        })
+        .await
     }
 
     /// Whether everything the client asked for is answered, and delivered.
@@ -309,6 +336,7 @@ impl Connection {
             if dir == Dir::Bi {
                 state.unanswered.insert(id);
             }
+            state.used = Instant::now();
             drop(state);
             stats::add(&self.stats.streams_total, 1);
             // Accepting gives the client leave for another one.

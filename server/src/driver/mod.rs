@@ -122,7 +122,9 @@ impl Server {
         let pool = LocalPool::new();
         let waits = Timers::default();
         let context = Rc::new(app::Context {
+            timers: waits.clone(),
             patience: Patience::new(waits.clone(), config.request_timeout),
+            unused_timeout: Some(config.unused_timeout).filter(|limit| !limit.is_zero()),
             stats: Rc::new(Stats::default()),
             spawner: pool.spawner(),
             max_body: config.max_body,

@@ -112,6 +112,41 @@ async fn keep_alive_outlasts_the_idle_timeout() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_only_kept_alive_is_let_go_and_one_in_use_is_not() {
+    let mut server = Server::start(&["--unused-timeout", "1", "--idle-timeout", "30", "--stats-interval", "1"]);
+    // A PING for each of this, which keeps it from its idle timeout.
+    let mut transport = quinn::TransportConfig::default();
+    transport.keep_alive_interval(Some(std::time::Duration::from_millis(100)));
+    let client = Client::new(server.address, server.pin).unwrap().with_transport(transport);
+    let [pinging, h3, asking, waiting] = [&b"echo"[..], b"h3", b"h3", b"echo"].map(|alpn| {
+        let client = client.clone();
+        async move { client.connect(server.address, &[alpn]).await.unwrap() }
+    });
+    let (pinging, h3, asking, waiting) = tokio::join!(pinging, h3, asking, waiting);
+    let (mut stream, _unanswered) = waiting.open_bi().await.unwrap();
+    stream.write_all(b"half").await.unwrap();
+    // Another one asks all the time.
+    let http = Http::new(asking.clone()).await.unwrap();
+    let asked = tokio::spawn(async move {
+        loop {
+            http.request(http::Method::GET, "/healthz", "").await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    });
+    // H3_NO_ERROR, and what stands for it where there are no codes.
+    for (connection, code) in [(&h3, 0x100), (&pinging, 0)] {
+        match connection.closed().await {
+            quinn::ConnectionError::ApplicationClosed(close) => assert_eq!(u64::from(close.error_code), code),
+            other => panic!("{other:?}"),
+        }
+    }
+    // They outlast it by more than the time in which the others were let go.
+    let counts = tokio::task::spawn_blocking(move || [(); 4].map(|()| server.stats()["connections"].clone()));
+    assert_eq!(counts.await.unwrap().last().unwrap(), 2);
+    assert!(asking.close_reason().is_none() && waiting.close_reason().is_none() && !asked.is_finished());
+}
+
+#[tokio::test]
 async fn the_server_changes_keys_and_the_client_follows() {
     let mut server = Server::start(&["--key-update-after", "500000", "--stats-interval", "1"]);
     let (_, http) = http(&server).await;
