@@ -112,6 +112,7 @@ pub const ALL: &[Case] = &cases![
     frames::a_header_section_over_the_limit_is_431,
     frames::a_frame_that_declares_a_gibibyte_is_refused_at_once,
     frames::a_request_that_ends_too_early_is_told_so,
+    frames::a_malformed_header_section_is_reset,
     frames::a_protocol_that_is_not_known_is_501,
     webtransport::streams_and_datagrams_come_back,
     webtransport::two_sessions_and_requests_share_a_connection,

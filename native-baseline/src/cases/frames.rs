@@ -7,15 +7,25 @@ use crate::Error;
 const H3_FRAME_UNEXPECTED: u64 = 0x105;
 const H3_FRAME_ERROR: u64 = 0x106;
 const H3_EXCESSIVE_LOAD: u64 = 0x107;
+const H3_ID_ERROR: u64 = 0x108;
+const H3_SETTINGS_ERROR: u64 = 0x109;
 const H3_REQUEST_INCOMPLETE: u64 = 0x10d;
 const H3_MESSAGE_ERROR: u64 = 0x10e;
+const QPACK_DECOMPRESSION_FAILED: u64 = 0x200;
 /// Of the form that is reserved for nothing (RFC 9114, section 7.2.8).
 const RESERVED: u64 = 0x21;
 const CANCEL_PUSH: u64 = 0x3;
+const PUSH_PROMISE: u64 = 0x5;
+const GOAWAY: u64 = 0x7;
+const MAX_PUSH_ID: u64 = 0xd;
 const GIBIBYTE: u64 = 1 << 30;
 
 fn get(path: &str) -> Vec<u8> {
     headers(&[(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", path)])
+}
+
+fn trailers() -> Vec<u8> {
+    headers(&[("checksum", "0")])
 }
 
 pub(super) async fn what_is_unknown_is_passed_over(target: Target) -> Result<Outcome, Error> {
@@ -30,10 +40,12 @@ pub(super) async fn what_is_unknown_is_passed_over(target: Target) -> Result<Out
 
 pub(super) async fn a_broken_rule_closes_the_connection_with_its_code(target: Target) -> Result<Outcome, Error> {
     let stream = |kind: u64, bytes: &[u8]| [varints(&[kind]), bytes.to_vec()].concat();
-    let unidirectional: [(&str, u64, Vec<u8>); 7] = [
+    let unidirectional: [(&str, u64, Vec<u8>); 9] = [
         ("a second control stream", 0x103, stream(0, b"")),
         ("a push stream", 0x103, stream(1, b"")),
         ("an insertion into QPACK's table", 0x201, stream(2, b"\x41a\x01b")),
+        ("a capacity of QPACK's table", 0x201, stream(2, &[0x3f, 0x01])),
+        ("a duplicate in QPACK's table", 0x201, stream(2, &[0x00])),
         ("an end of QPACK's encoder stream", 0x104, stream(2, b"")),
         ("an acknowledgement of no section", 0x202, stream(3, &[0x84])),
         ("an increment of nothing", 0x202, stream(3, &[0x01])),
@@ -45,17 +57,28 @@ pub(super) async fn a_broken_rule_closes_the_connection_with_its_code(target: Ta
         if what.contains("end of") {
             send.finish().map_err(|error| Error::new(what, error))?;
         }
-        if let Some(failed) = wrong_code(what, raw.closed().await?, code) {
+        if let Some(failed) = wrong_code(what, raw.closed().await.map_err(|error| Error::new(what, error))?, code) {
             return Ok(failed);
         }
     }
-    let requests: [(&str, u64, Vec<u8>); 6] = [
+    let requests: [(&str, u64, Vec<u8>); 17] = [
         ("a body before its header section", H3_FRAME_UNEXPECTED, frame(DATA, b"body")),
         ("settings on a request", H3_FRAME_UNEXPECTED, frame(SETTINGS, b"")),
         ("a cancelled push on a request", H3_FRAME_UNEXPECTED, [get("/"), frame(CANCEL_PUSH, &[0])].concat()),
+        ("a GOAWAY on a request", H3_FRAME_UNEXPECTED, [get("/"), frame(GOAWAY, &[0])].concat()),
+        ("a promise of a push", H3_FRAME_UNEXPECTED, [get("/"), frame(PUSH_PROMISE, &[0, 0, 0])].concat()),
+        ("a body behind its trailers", H3_FRAME_UNEXPECTED, [get("/"), trailers(), frame(DATA, b"body")].concat()),
+        ("trailers behind trailers", H3_FRAME_UNEXPECTED, [get("/"), trailers(), trailers()].concat()),
         ("a WebTransport stream inside a request", H3_FRAME_ERROR, [get("/"), varints(&[0x41, 0])].concat()),
-        ("a reference to QPACK's table", 0x200, frame(1, &[2, 0, 0x80])),
-        ("a frame of HTTP/2", H3_FRAME_UNEXPECTED, frame(0x9, b"")),
+        ("a priority of HTTP/2", H3_FRAME_UNEXPECTED, frame(0x2, b"")),
+        ("a ping of HTTP/2", H3_FRAME_UNEXPECTED, [get("/"), frame(0x6, b"")].concat()),
+        ("a window of HTTP/2", H3_FRAME_UNEXPECTED, [get("/"), frame(0x8, b"")].concat()),
+        ("a continuation of HTTP/2", H3_FRAME_UNEXPECTED, frame(0x9, b"")),
+        ("a reference to QPACK's table", QPACK_DECOMPRESSION_FAILED, frame(1, &[2, 0, 0x80])),
+        ("a reference behind QPACK's base", QPACK_DECOMPRESSION_FAILED, frame(1, &[0, 0, 0x10])),
+        ("entry 99 of QPACK's static table", QPACK_DECOMPRESSION_FAILED, frame(1, &[0, 0, 0xff, 0x24])),
+        ("a field that is cut off", QPACK_DECOMPRESSION_FAILED, frame(1, &[0, 0, 0x51, 0x05, b'/'])),
+        ("a field section without its prefix", QPACK_DECOMPRESSION_FAILED, frame(1, b"")),
     ];
     for (what, code, bytes) in requests {
         let raw = Raw::new(target).await?;
@@ -63,19 +86,39 @@ pub(super) async fn a_broken_rule_closes_the_connection_with_its_code(target: Ta
         // What stands behind a header section is read by those who take a body.
         let bytes = if bytes.starts_with(&get("/")) { [&echo, &bytes[get("/").len()..]].concat() } else { bytes };
         let _exchange = raw.bi(&bytes).await?;
-        if let Some(failed) = wrong_code(what, raw.closed().await?, code) {
+        if let Some(failed) = wrong_code(what, raw.closed().await.map_err(|error| Error::new(what, error))?, code) {
             return Ok(failed);
         }
     }
-    let control: [(&str, u64, Vec<u8>); 4] = [
+    let behind = |bytes: &[u8]| [frame(SETTINGS, b""), bytes.to_vec()].concat();
+    let control: [(&str, u64, Vec<u8>); 19] = [
         ("no settings first", 0x10a, frame(0xd, &[0])),
-        ("settings twice", H3_FRAME_UNEXPECTED, [frame(SETTINGS, b""), frame(SETTINGS, b"")].concat()),
-        ("a setting of HTTP/2", 0x109, frame(SETTINGS, &[0x2, 0])),
+        ("settings twice", H3_FRAME_UNEXPECTED, behind(&frame(SETTINGS, b""))),
         ("settings of a gibibyte", H3_EXCESSIVE_LOAD, varints(&[SETTINGS, GIBIBYTE])),
+        ("a setting twice", H3_SETTINGS_ERROR, frame(SETTINGS, &[0x6, 9, 0x6, 9])),
+        ("a setting of HTTP/2, push", H3_SETTINGS_ERROR, frame(SETTINGS, &[0x2, 0])),
+        ("a setting of HTTP/2, streams", H3_SETTINGS_ERROR, frame(SETTINGS, &[0x3, 0])),
+        ("a setting of HTTP/2, window", H3_SETTINGS_ERROR, frame(SETTINGS, &[0x4, 0])),
+        ("a setting of HTTP/2, frames", H3_SETTINGS_ERROR, frame(SETTINGS, &[0x5, 0])),
+        ("datagrams that are neither on nor off", H3_SETTINGS_ERROR, frame(SETTINGS, &[0x33, 2])),
+        ("a setting without a value", H3_FRAME_ERROR, frame(SETTINGS, &[0x6])),
+        ("a body on the control stream", H3_FRAME_UNEXPECTED, behind(&frame(DATA, b"body"))),
+        ("a request on the control stream", H3_FRAME_UNEXPECTED, behind(&get("/"))),
+        ("a promise on the control stream", H3_FRAME_UNEXPECTED, behind(&frame(PUSH_PROMISE, &[0, 0, 0]))),
+        ("a ping of HTTP/2 on the control stream", H3_FRAME_UNEXPECTED, behind(&frame(0x6, b""))),
+        ("a WebTransport stream on the control stream", H3_FRAME_ERROR, behind(&varints(&[0x41, 0]))),
+        ("more behind the largest push", H3_FRAME_ERROR, behind(&frame(MAX_PUSH_ID, &[0, 0]))),
+        (
+            "a largest push that shrinks",
+            H3_ID_ERROR,
+            behind(&[frame(MAX_PUSH_ID, &[5]), frame(MAX_PUSH_ID, &[3])].concat()),
+        ),
+        ("a GOAWAY that takes back", H3_ID_ERROR, behind(&[frame(GOAWAY, &[4]), frame(GOAWAY, &[8])].concat())),
+        ("the cancellation of no push", H3_ID_ERROR, behind(&frame(CANCEL_PUSH, &[7]))),
     ];
     for (what, code, bytes) in control {
         let raw = Raw::with_control(target, &bytes).await?;
-        if let Some(failed) = wrong_code(what, raw.closed().await?, code) {
+        if let Some(failed) = wrong_code(what, raw.closed().await.map_err(|error| Error::new(what, error))?, code) {
             return Ok(failed);
         }
     }
@@ -138,6 +181,32 @@ pub(super) async fn a_request_that_ends_too_early_is_told_so(target: Target) -> 
     cut.finish(b"abc").await?;
     let code = raw.closed().await?;
     Ok(expect(code == H3_FRAME_ERROR, format!("a frame that is cut off: {code:#x}")))
+}
+
+pub(super) async fn a_malformed_header_section_is_reset(target: Target) -> Result<Outcome, Error> {
+    let raw = Raw::new(target).await?;
+    let usual = [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/")];
+    // RFC 9114, sections 4.2 and 4.3.
+    let wrong: [(&str, Vec<(&str, &str)>); 10] = [
+        ("a name with capitals", [&usual[..], &[("Accept", "a")]].concat()),
+        ("a name with a space", [&usual[..], &[("a b", "a")]].concat()),
+        ("a value with a line's end", [&usual[..], &[("accept", "a\r\nb: c")]].concat()),
+        ("a field of connections", [&usual[..], &[("connection", "close")]].concat()),
+        ("a transfer coding", [&usual[..], &[("transfer-encoding", "chunked")]].concat()),
+        ("a pseudo-header behind a field", [&[("accept", "a")], &usual[..]].concat()),
+        ("a pseudo-header that there is not", [&usual[..], &[(":name", "a")]].concat()),
+        ("a pseudo-header of answers", [&usual[..], &[(":status", "200")]].concat()),
+        ("a path twice", [&usual[..], &[(":path", "/other")]].concat()),
+        ("no method", usual[1..].to_vec()),
+    ];
+    for (what, lines) in wrong {
+        let code = raw.bi(&headers(&lines)).await?.reset().await.map_err(|error| Error::new(what, error))?;
+        if let Some(failed) = wrong_code(what, code, H3_MESSAGE_ERROR) {
+            return Ok(failed);
+        }
+    }
+    let status = raw.bi(&get("/")).await?.status().await?;
+    Ok(expect(status == 200, format!("the next request on the connection: {status}")))
 }
 
 pub(super) async fn a_protocol_that_is_not_known_is_501(target: Target) -> Result<Outcome, Error> {

@@ -85,7 +85,7 @@ pub(super) async fn a_malformed_first_packet_is_closed_with_its_code(target: Tar
     // QUIC's own rules for what a client says of itself (RFC 9000, section 18.2).
     let source = parameter(0x0f, SOURCE);
     let with = |more: Vec<u8>| client_hello(target, [source.clone(), more].concat());
-    let packets: [(&str, u64, Vec<u8>); 15] = [
+    let packets: [(&str, u64, Vec<u8>); 20] = [
         ("a frame of no known type", FRAME_ENCODING_ERROR, varints(&[0x3f])),
         ("a frame that is cut off", FRAME_ENCODING_ERROR, varints(&[0x06, 0, 10_000])),
         ("a stream", PROTOCOL_VIOLATION, [varints(&[0x0a, 0, 2]), b"hi".to_vec()].concat()),
@@ -104,6 +104,19 @@ pub(super) async fn a_malformed_first_packet_is_closed_with_its_code(target: Tar
         ("a parameter that only servers have", TRANSPORT_PARAMETER_ERROR, with(parameter(0x02, &[7; 16]))?),
         ("datagrams that are too small", TRANSPORT_PARAMETER_ERROR, with(parameter(0x03, &[0x44, 0x00]))?),
         ("an acknowledgement delay of 2^21", TRANSPORT_PARAMETER_ERROR, with(parameter(0x0a, &[21]))?),
+        ("an acknowledgement after 2^14 ms", TRANSPORT_PARAMETER_ERROR, with(parameter(0x0b, &[0x80, 0, 0x40, 0]))?),
+        ("room for one connection ID", TRANSPORT_PARAMETER_ERROR, with(parameter(0x0e, &[1]))?),
+        (
+            "more streams than there can be",
+            TRANSPORT_PARAMETER_ERROR,
+            with(parameter(0x08, &varints(&[(1 << 60) + 1])))?,
+        ),
+        (
+            "a source connection ID of 21 bytes",
+            TRANSPORT_PARAMETER_ERROR,
+            client_hello(target, parameter(0x0f, &[7; 21]))?,
+        ),
+        ("a number that is shorter than it says", TRANSPORT_PARAMETER_ERROR, with(parameter(0x04, &[0x80, 0]))?),
         ("a parameter that is cut off", TRANSPORT_PARAMETER_ERROR, with(varints(&[0x04, 8]))?),
     ];
     for (number, (what, code, frames)) in packets.into_iter().enumerate() {

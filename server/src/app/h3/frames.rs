@@ -9,6 +9,8 @@ use h3::error::Code;
 use quinn_proto::VarInt;
 use quinn_proto::coding::Codec;
 
+use super::control::Control;
+
 /// The largest frame that is gathered, in bytes. No field section that h3 takes is larger.
 pub(super) const MAX_GATHERED: u64 = super::MAX_FIELD_SECTION_SIZE;
 
@@ -51,6 +53,7 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Frames {
     kind: Kind,
+    control: Control,
     state: State,
     buffer: BytesMut,
 }
@@ -65,7 +68,7 @@ pub(super) struct Piece {
 
 impl Frames {
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, state: State::Header, buffer: BytesMut::new() }
+        Self { kind, control: Control::default(), state: State::Header, buffer: BytesMut::new() }
     }
 
     /// Takes from `input` until there is something for h3, or nothing is left.
@@ -101,7 +104,7 @@ impl Frames {
                     self.buffer.extend_from_slice(&bytes);
                     if whole {
                         self.state = State::Header;
-                        return Ok(Some(Piece { bytes: self.buffer.split().freeze(), headers }));
+                        return self.gathered(headers).map(Some);
                     }
                 }
             }
@@ -117,7 +120,7 @@ impl Frames {
                 return Ok(Some(Piece { bytes: self.buffer.split().freeze(), headers: None }));
             }
             (HEADERS, _) => true,
-            (WEBTRANSPORT_STREAM, Kind::Request) => return Err(Refused::Connection(Code::H3_FRAME_ERROR)),
+            (WEBTRANSPORT_STREAM, _) => return Err(Refused::Connection(Code::H3_FRAME_ERROR)),
             // Out of place on a request: h3 knows the code.
             (frame, _) => CONTROL.contains(&frame),
         };
@@ -134,10 +137,19 @@ impl Frames {
         }
         let headers = (frame == HEADERS).then_some(self.buffer.len());
         if length == 0 {
-            return Ok(Some(Piece { bytes: self.buffer.split().freeze(), headers }));
+            return self.gathered(headers).map(Some);
         }
         self.state = State::Gather { left: length, headers };
         Ok(None)
+    }
+
+    /// The frame in the buffer, which is whole.
+    fn gathered(&mut self, headers: Option<usize>) -> Result<Piece, Refused> {
+        let bytes = self.buffer.split().freeze();
+        if self.kind == Kind::Control {
+            self.control.check(&bytes).map_err(Refused::Connection)?;
+        }
+        Ok(Piece { bytes, headers })
     }
 
     /// At the stream's end: what h3 has to see of an unfinished frame, to know that it is one.

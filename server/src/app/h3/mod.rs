@@ -4,8 +4,11 @@
 //! h3, WebTransport's streams to their sessions, and what breaks a rule of HTTP/3 that h3 does not watch closes the
 //! connection here.
 
+mod control;
 mod frames;
+mod lines;
 mod protocol;
+mod pseudo;
 mod qpack;
 mod streams;
 mod transport;

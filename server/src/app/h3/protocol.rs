@@ -1,12 +1,14 @@
 //! The `:protocol` of an extended CONNECT (RFC 9220), which h3 0.0.8 refuses unless it is one of the two it knows.
 //!
 //! A field section that names another one is rewritten to name `connect-udp`, and what it named is kept beside the
-//! stream. The dynamic table has no room (QPACK's default), so a field section stands for itself, and since `:protocol`
-//! is not in the static table either, it is always a literal field line with a literal name (RFC 9204, section 4.5.6).
+//! stream. Since `:protocol` is not in QPACK's static table, it is always a literal field line with a literal name (RFC 9204,
+//! section 4.5.6).
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use quinn_proto::VarInt;
 use quinn_proto::coding::Codec;
+
+use super::lines::{Name, Text, lines};
 
 /// The protocol of an extended CONNECT as far as this server knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,31 +19,13 @@ pub(crate) enum Protocol {
     Other,
 }
 
-/// A string in both of its encodings (RFC 7541, appendix B, has Huffman's).
-struct Text {
-    plain: &'static [u8],
-    huffman: &'static [u8],
-}
-
-const NAME: Text = Text { plain: b":protocol", huffman: &[0xb9, 0x5d, 0x87, 0x49, 0xc8, 0x7a, 0x3f] };
+pub(super) const NAME: Text = Text { plain: b":protocol", huffman: &[0xb9, 0x5d, 0x87, 0x49, 0xc8, 0x7a, 0x3f] };
 const WEBSOCKET: Text = Text { plain: b"websocket", huffman: &[0xf0, 0x58, 0xd0, 0x72, 0x75, 0x2a, 0x7f] };
 const WEBTRANSPORT: Text =
     Text { plain: b"webtransport", huffman: &[0xf0, 0x58, 0xd3, 0x60, 0xea, 0x45, 0x67, 0xb1, 0x3f] };
 
 /// `:protocol: connect-udp`, both as they are.
 const REPLACEMENT: &[u8] = b"\x27\x02:protocol\x0bconnect-udp";
-
-/// A string of a field section, as it is encoded.
-struct Encoded<'a> {
-    huffman: bool,
-    bytes: &'a [u8],
-}
-
-impl Encoded<'_> {
-    fn is(&self, text: &Text) -> bool {
-        self.bytes == if self.huffman { text.huffman } else { text.plain }
-    }
-}
 
 /// The protocol that a HEADERS frame names, if it names one, and the frame as h3 takes it. `header` is the length of the
 /// frame's type and length. A field section that can't be read is left to h3, which knows the code.
@@ -65,70 +49,16 @@ pub(super) fn read(frame: Bytes, header: usize) -> (Option<Protocol>, Bytes) {
 
 /// Where in a field section the line of `:protocol` is, and what it names.
 fn find(section: &[u8]) -> Option<(Protocol, usize, usize)> {
-    let mut rest = section;
-    // Required Insert Count and Base (RFC 9204, section 4.5.1).
-    integer(&mut rest, 8)?;
-    integer(&mut rest, 7)?;
-    while let Some(&first) = rest.first() {
-        let start = section.len() - rest.len();
-        if first & 0x80 != 0 {
-            // Indexed field line.
-            integer(&mut rest, 6)?;
-        } else if first & 0x40 != 0 {
-            // Literal field line with name reference.
-            integer(&mut rest, 4)?;
-            string(&mut rest, 7)?;
-        } else if first & 0x20 != 0 {
-            // Literal field line with literal name.
-            let name = string(&mut rest, 3)?;
-            let value = string(&mut rest, 7)?;
-            if name.is(&NAME) {
-                let protocol = match value {
-                    value if value.is(&WEBTRANSPORT) => Protocol::WebTransport,
-                    value if value.is(&WEBSOCKET) => Protocol::WebSocket,
-                    _ => Protocol::Other,
-                };
-                return Some((protocol, start, section.len() - rest.len()));
-            }
-        } else {
-            // A reference to the dynamic table.
-            return None;
-        }
-    }
-    None
-}
-
-/// An integer with a prefix of so many bits (RFC 7541, section 5.1).
-fn integer(input: &mut &[u8], prefix: u32) -> Option<usize> {
-    let mask = (1usize << prefix) - 1;
-    let mut value = usize::from(*input.first()?) & mask;
-    input.advance(1);
-    if value < mask {
-        return Some(value);
-    }
-    let mut shift = 0;
-    loop {
-        let byte = usize::from(*input.first()?);
-        input.advance(1);
-        // No length of a gathered frame has more than three such bytes.
-        if shift > 14 {
-            return None;
-        }
-        value += (byte & 0x7f) << shift;
-        shift += 7;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-}
-
-/// A string whose length has a prefix of so many bits, with the Huffman flag before them (RFC 9204, section 4.1.2).
-fn string<'a>(input: &mut &'a [u8], prefix: u32) -> Option<Encoded<'a>> {
-    let huffman = input.first()? >> prefix & 1 == 1;
-    let length = integer(input, prefix)?;
-    let bytes = input.get(..length)?;
-    input.advance(length);
-    Some(Encoded { huffman, bytes })
+    lines(section).find_map(|line| {
+        let (Name::Literal(name), Some(value)) = (line.name, line.value) else { return None };
+        let protocol = match value {
+            _ if !name.is(&NAME) => return None,
+            value if value.is(&WEBTRANSPORT) => Protocol::WebTransport,
+            value if value.is(&WEBSOCKET) => Protocol::WebSocket,
+            _ => Protocol::Other,
+        };
+        Some((protocol, line.start, line.end))
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use quinn_proto::ConnectionError;
 
 use super::frames::{Frames, Kind, Refused, varint as read_varint};
 use super::protocol::{self, Protocol};
+use super::pseudo;
 use super::qpack::{Instructions, Role};
 use super::transport::{H3Recv, varint};
 use crate::app::webtransport::{Incoming, Sessions};
@@ -260,6 +261,9 @@ impl OpeningRequest {
                     Ok(Some(piece)) => {
                         let piece = match piece.headers {
                             Some(header) => {
+                                if !pseudo::are_in_order(&piece.bytes[header..]) {
+                                    return Poll::Ready(self.malformed());
+                                }
                                 let (protocol, bytes) = protocol::read(piece.bytes, header);
                                 self.protocol = protocol;
                                 bytes
@@ -310,6 +314,13 @@ impl OpeningRequest {
                 }
             }
         }
+    }
+
+    /// Resets a malformed request (RFC 9114, section 4.1.2).
+    fn malformed(&mut self) -> Opened<(), ()> {
+        self.send.reset(varint(Code::H3_MESSAGE_ERROR.value()));
+        self.recv.stop(varint(Code::H3_MESSAGE_ERROR.value()));
+        Opened::Gone
     }
 
     /// Answers a header section that is larger than any this server takes, without reading it.

@@ -8,13 +8,14 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::future::{Either, FutureExt, select};
-use h3::error::StreamError;
+use h3::error::{Code, StreamError};
 use h3::server::RequestResolver;
-use http::{Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 
 use super::exchange::{Exchange, HttpError};
 use super::resources;
 use super::respond::text;
+use super::responder::OF_CONNECTIONS;
 use crate::Connection;
 use crate::app::h3::{H3Connection, H3Stream, MAX_FIELD_SECTION_SIZE, Protocol, Protocols, Streams};
 use crate::app::webtransport::{self, MAX_SESSIONS, Sessions};
@@ -104,7 +105,7 @@ async fn request(client: Rc<Client>, resolver: RequestResolver<H3Connection, Byt
     let id = resolver.frame_stream.id().into_inner();
     let protocol = client.protocols.borrow_mut().remove(&id);
     // A stream that ends before its header section does, or breaks a rule, is answered by h3 itself.
-    let (request, stream) = match resolver.resolve_request().await {
+    let (request, mut stream) = match resolver.resolve_request().await {
         Ok(resolved) => resolved,
         Err(error) => {
             client.sessions.request_resolved(id);
@@ -112,6 +113,12 @@ async fn request(client: Rc<Client>, resolver: RequestResolver<H3Connection, Byt
         }
     };
     add(&client.context.stats.requests_total, 1);
+    if has_fields_of_connections(request.headers()) {
+        client.sessions.request_resolved(id);
+        stream.stop_sending(Code::H3_MESSAGE_ERROR);
+        stream.stop_stream(Code::H3_MESSAGE_ERROR);
+        return;
+    }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let ended = if method == Method::CONNECT && !early {
         connect(&client, protocol, request, stream).await
@@ -123,6 +130,12 @@ async fn request(client: Rc<Client>, resolver: RequestResolver<H3Connection, Byt
     if let Err(error) = ended {
         tracing::debug!(%method, path, "request: {error}");
     }
+}
+
+/// Whether there are fields that are about a connection, which make a request malformed (RFC 9114, section 4.2).
+fn has_fields_of_connections(headers: &HeaderMap) -> bool {
+    let other = |value: &HeaderValue| value != "trailers";
+    OF_CONNECTIONS.iter().any(|name| headers.contains_key(name)) || headers.get_all(header::TE).iter().any(other)
 }
 
 async fn answer(context: &Context, exchange: Exchange, early: bool) -> Result<(), HttpError> {

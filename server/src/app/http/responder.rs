@@ -20,7 +20,7 @@ use crate::connection::Interest;
 type SendHalf = h3::server::RequestStream<H3Send<Bytes>, Bytes>;
 
 /// Fields that are about a connection, which HTTP/3 forbids (RFC 9114, section 4.2).
-const OF_CONNECTIONS: [HeaderName; 5] = [
+pub(super) const OF_CONNECTIONS: [HeaderName; 5] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
