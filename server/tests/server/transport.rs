@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::common::Server;
-use serde_json::Value;
+use serde_json::{Value, json};
 use socket_iwa_native::{Client, Http};
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
@@ -388,7 +388,7 @@ async fn a_body_that_comes_steadily_outlasts_the_request_timeout() {
 }
 
 #[tokio::test]
-async fn a_qlog_is_a_json_text_sequence_of_version_0_3() {
+async fn a_qlog_is_what_qvis_reads() {
     let scratch = Scratch::new("qlog");
     let directory = scratch.path("qlog");
     let mut server = Server::start(&["--qlog", &directory]);
@@ -402,12 +402,20 @@ async fn a_qlog_is_a_json_text_sequence_of_version_0_3() {
     // RFC 7464: each record after a record separator.
     let records: Vec<Value> =
         text.split('\u{1e}').skip(1).map(|record| serde_json::from_str(record).unwrap()).collect();
-    assert_eq!(records[0]["qlog_version"], "0.3");
-    assert_eq!(records[0]["qlog_format"], "JSON-SEQ");
+    // By the name it tells that this is a sequence; the first record has the trace, and those after it an event each.
+    assert_eq!(files[0].extension().unwrap(), "sqlog");
+    assert_eq!((&records[0]["qlog_version"], &records[0]["qlog_format"]), (&json!("0.3"), &json!("JSON-SEQ")));
+    assert_eq!(records[0]["trace"]["vantage_point"]["type"], "server");
     for name in ["transport:packet_sent", "transport:packet_received"] {
         let event = records.iter().find(|record| record["name"] == name).expect(name);
-        assert!(event["time"].is_number() && event["data"]["header"].is_object(), "{event}");
+        assert!(event["data"]["header"]["packet_type"].is_string(), "{event}");
+        assert_eq!(event["data"]["raw"]["length"].is_u64(), name.ends_with("sent"), "{event}");
     }
+    // In the order of their times, in milliseconds.
+    let times: Vec<_> = records[1..].iter().map(|record| record["time"].as_f64().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    let latest = records.iter().filter_map(|record| record["data"]["latest_rtt"].as_f64()).next_back().unwrap();
+    assert!(latest > 0.01, "a round trip of {latest} ms");
 }
 
 #[tokio::test]
