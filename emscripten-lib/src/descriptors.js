@@ -100,9 +100,10 @@ export function makeDescriptors(FS, access) {
     /**
      * @param {(queue: import('./attempt.js').WaitQueue) => Socket} create
      * @param {number} flags O_NONBLOCK or 0
+     * @param {number} [fd] the descriptor to open, otherwise the lowest that is free
      * @returns {number} the descriptor
      */
-    open(create, flags) {
+    open(create, flags, fd) {
       root ??= FS.mount({ mount: () => FS.createNode(null, '/', S_IFDIR | 0o777, 0) }, {}, null);
       const name = `directsocket[${count++}]`;
       const node = FS.createNode(root, name, S_IFSOCK | 0o777, 0);
@@ -111,7 +112,7 @@ export function makeDescriptors(FS, access) {
       try {
         return FS.createStream({
           path: name, node, flags: O_RDWR | flags, seekable: false, stream_ops: streamOps,
-        }).fd;
+        }, fd).fd;
       } catch (error) {
         FS.destroyNode(node);
         throw error;

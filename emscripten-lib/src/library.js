@@ -2,6 +2,7 @@
 // class and everything that is once per module.
 import { EACCES, EOPNOTSUPP } from './abi.js';
 import { makeAttempter } from './attempt.js';
+import { ChannelSocket, FIRST_CHANNEL } from './channel.js';
 import { makeDescriptors } from './descriptors.js';
 import { makeDnsResolver } from './dns-resolver.js';
 import { makeEpoll } from './epoll.js';
@@ -49,6 +50,7 @@ import { drained } from './udp-port.js';
  * @property {TCPServerSocketClass} [TCPServerSocket]
  * @property {boolean} [allowed] false: the app's policy has no Direct Sockets, which only its page can know
  * @property {import('./dns-resolver.js').DnsOptions} [dns] used instead of the platform's resolver
+ * @property {import('./channel.js').Channel[]} [channels] to the program's descriptors from 3 on
  * @property {() => Promise<void>} [drained] set by the library: resolves once every accepted datagram and byte is on its way
  */
 
@@ -151,10 +153,11 @@ export function createLibrary({
   };
 
   const memory = new Memory(access);
+  const descriptors = makeDescriptors(FS, access);
   const { poll, probe } = makePoll(FS, access, attempter);
   const syscalls = makeSyscalls({
     memory,
-    descriptors: makeDescriptors(FS, access),
+    descriptors,
     attempter,
     createTcp(family, queue) {
       // An ordinary page is told at once, as with UDP.
@@ -186,6 +189,11 @@ export function createLibrary({
     start() {
       services.install();
       if (Module.stdinStream) installStdin(FS, access, Module.stdinStream);
+      (options.channels ?? []).forEach((channel, index) => {
+        const fd = FIRST_CHANNEL + index;
+        if (FS.getStream(fd)) throw new Error(`directSockets.channels: descriptor ${fd} is open before the program starts`);
+        descriptors.open((queue) => new ChannelSocket({ queue, platform: tcpPlatform, channel }), 0, fd);
+      });
     },
   };
 }

@@ -21,6 +21,7 @@ before(async () => {
     { source: 'echo.c', output: 'verbose.js', flags: ['-sJSPI', '-sVERBOSE'] },
     { source: 'echo.c', output: 'worker.js', flags: ['-O2', '-sJSPI', '-sENVIRONMENT=worker'] },
     { source: 'stdin.c', output: 'stdin.mjs', flags: MODULE },
+    { source: 'channel.c', output: 'channel.mjs', flags: MODULE },
     { source: 'tasks.c', output: 'tasks.mjs', flags: MODULE },
     { source: 'epoll.c', output: 'epoll.mjs', flags: MODULE },
     { source: 'reopen.c', output: 'reopen.js',
@@ -99,6 +100,24 @@ test('standard input that the program does not read is not taken from the stream
     process.on('exit', () => console.log(taken, 'taken'));
     await createModule({ stdinStream });`);
   assert.equal(stdout, 'hello\n0 taken\n');
+});
+
+test('a channel is a stream socket that is open when the program starts, and its end comes after its last bytes', async () => {
+  const { stdout, code } = await withModule('channel.mjs', `
+    const toProgram = new TransformStream(), fromProgram = new TransformStream();
+    const ended = createModule({ directSockets: { channels: [{ readable: toProgram.readable, writable: fromProgram.writable }] } });
+    const writer = toProgram.writable.getWriter(), reader = fromProgram.readable.getReader();
+    const text = async () => new TextDecoder().decode((await reader.read()).value);
+    await new Promise(setImmediate);
+    for (const word of ['one', 'two']) {
+      await writer.write(new TextEncoder().encode(word));
+      console.log(await text());
+    }
+    await writer.close();
+    console.log(await text(), (await reader.read()).done);
+    await ended;`);
+  assert.equal(code, 0);
+  assert.deepEqual(stdout.split('\n'), ['socket of AF_UNIX 1, read now -1 EAGAIN, descriptor 4 is closed', 'ONE', 'TWO', 'the end', 'bye true', '']);
 });
 
 test('the library hands the file system and the environment to its host', async () => {
