@@ -8,18 +8,21 @@
 //!
 //! - [`UdpSocket`]: receive many datagrams a call, send a run of equal segments a call, wait with a deadline.
 //! - [`Stop`]: what ends a server's wait from outside: a signal, the end of standard input, or another thread.
+//! - [`inherited_stream`]: a connection to whoever started the program, which a socket's wait watches too.
 //! - [`platform`]: the few defaults that differ between the platforms.
 //!
 //! What differs, and why: natively segmentation offload, ECN and the local address of a datagram come from
 //! `quinn-udp`; Direct Sockets (Chromium 156) offers none of the three, so there a segment is a datagram, ECN is
 //! absent and the local address is unknown.
 
+mod inherited;
 mod lines;
 pub mod platform;
 mod stop;
 mod udp;
 mod wait;
 
+pub use inherited::inherited_stream;
 pub use stop::{Stop, Stopper};
 pub use udp::{Buffers, Datagram, Options, Segments, UdpSocket};
-pub use wait::Ready;
+pub use wait::{Beside, Ready};

@@ -1,7 +1,7 @@
 //! Waiting for a descriptor, a deadline or a [`Stop`], by `poll(2)`: in WebAssembly that call suspends the stack.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Instant;
 
 use crate::Stop;
@@ -18,19 +18,37 @@ pub struct Ready {
     pub stopped: bool,
     /// It was sent a SIGHUP, where those are reported.
     pub hung_up: bool,
+    /// What was waited for beside the socket can be read, written where that was asked for, or is broken.
+    pub beside: bool,
 }
 
-/// Waits until `socket` is readable, or writable where `write` asks for it, `deadline` passes or `stop` is requested.
-pub(crate) fn wait(socket: RawFd, write: bool, deadline: Option<Instant>, stop: Option<&Stop>) -> io::Result<Ready> {
-    let mut events = libc::POLLIN;
-    if write {
-        events |= libc::POLLOUT;
+/// A descriptor to wait for beside a socket: until it can be read, or written too.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a> {
+    /// Which one.
+    pub descriptor: BorrowedFd<'a>,
+    /// Whether to wait for room to write as well.
+    pub write: bool,
+}
+
+/// Waits until `socket` is readable, or writable where `write` asks for it, `deadline` passes, `stop` is requested, or
+/// `beside` is ready.
+pub(crate) fn wait(
+    socket: RawFd,
+    write: bool,
+    deadline: Option<Instant>,
+    stop: Option<&Stop>,
+    beside: Option<Beside<'_>>,
+) -> io::Result<Ready> {
+    let events = |write| if write { libc::POLLIN | libc::POLLOUT } else { libc::POLLIN };
+    // poll skips a negative descriptor.
+    let entry = |fd, write| libc::pollfd { fd, events: events(write), revents: 0 };
+    // At most a socket, what is beside it, two pipes and standard input: no allocation in the loop that calls this.
+    let mut entries = [entry(socket, write), entry(-1, false), entry(-1, false), entry(-1, false), entry(-1, false)];
+    if let Some(beside) = beside {
+        entries[1] = entry(beside.descriptor.as_raw_fd(), beside.write);
     }
-    let entry = |fd, events| libc::pollfd { fd, events, revents: 0 };
-    // At most a socket, two pipes and standard input: no allocation in the loop that calls this.
-    let mut entries =
-        [entry(socket, events), entry(-1, libc::POLLIN), entry(-1, libc::POLLIN), entry(-1, libc::POLLIN)];
-    let mut count = 1;
+    let mut count = 2;
     for descriptor in stop.into_iter().flat_map(Stop::descriptors) {
         entries[count].fd = descriptor;
         count += 1;
@@ -47,7 +65,7 @@ pub(crate) fn wait(socket: RawFd, write: bool, deadline: Option<Instant>, stop: 
         }
     }
     let (mut stopped, mut hung_up) = (false, false);
-    for entry in entries[1..count].iter().filter(|entry| entry.revents != 0) {
+    for entry in entries[2..count].iter().filter(|entry| entry.revents != 0) {
         let request = stop.map_or(Request::None, |stop| stop.request(entry.fd));
         stopped |= request == Request::Stop;
         hung_up |= request == Request::HangUp;
@@ -61,6 +79,7 @@ pub(crate) fn wait(socket: RawFd, write: bool, deadline: Option<Instant>, stop: 
         writable: revents & libc::POLLOUT != 0,
         stopped,
         hung_up,
+        beside: entries[1].revents != 0,
     })
 }
 

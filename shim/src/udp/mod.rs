@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Instant;
 
-use crate::{Ready, Stop, wait};
+use crate::{Beside, Ready, Stop, wait};
 
 #[cfg_attr(target_os = "emscripten", path = "wasm.rs")]
 #[cfg_attr(not(target_os = "emscripten"), path = "native.rs")]
@@ -122,14 +122,20 @@ impl UdpSocket {
         self.imp.send(&self.socket, segments)
     }
 
-    /// Waits until something can be received, or sent where `write` asks for it, `deadline` passes, or `stop` is
-    /// requested.
+    /// Waits until something can be received, or sent where `write` asks for it, `deadline` passes, `stop` is
+    /// requested, or `beside` is ready.
     ///
     /// # Errors
     ///
     /// As `poll(2)`.
-    pub fn wait(&self, write: bool, deadline: Option<Instant>, stop: Option<&Stop>) -> io::Result<Ready> {
-        wait::wait(self.socket.as_raw_fd(), write, deadline, stop)
+    pub fn wait(
+        &self,
+        write: bool,
+        deadline: Option<Instant>,
+        stop: Option<&Stop>,
+        beside: Option<Beside<'_>>,
+    ) -> io::Result<Ready> {
+        wait::wait(self.socket.as_raw_fd(), write, deadline, stop, beside)
     }
 
     /// Datagrams dropped since the socket was made because its receive buffer was full.

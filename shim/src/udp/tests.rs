@@ -13,7 +13,7 @@ fn receive(socket: &UdpSocket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
     let (mut buffers, mut received) = (Buffers::default(), Vec::new());
     while received.len() < count {
         assert!(Instant::now() < deadline, "{} of {count} datagrams came", received.len());
-        socket.wait(false, Some(deadline), None).unwrap();
+        socket.wait(false, Some(deadline), None, None).unwrap();
         let outcome =
             socket.receive(&mut buffers, |datagram| received.push((datagram.remote, datagram.payload.to_vec())));
         if let Err(error) = outcome {
@@ -80,13 +80,13 @@ fn a_taken_port_names_the_address_and_what_to_do() {
 fn a_wait_ends_at_its_deadline() {
     let socket = bind(Ipv4Addr::LOCALHOST);
     let deadline = Instant::now() + Duration::from_millis(5);
-    assert_eq!(socket.wait(false, Some(deadline), None).unwrap(), Ready::default());
+    assert_eq!(socket.wait(false, Some(deadline), None, None).unwrap(), Ready::default());
     assert!(Instant::now() >= deadline);
 }
 
 #[test]
 fn a_wait_for_room_to_send_ends_at_once() {
-    let ready = bind(Ipv4Addr::LOCALHOST).wait(true, None, None).unwrap();
+    let ready = bind(Ipv4Addr::LOCALHOST).wait(true, None, None, None).unwrap();
     assert!(ready.writable);
 }
 
@@ -96,7 +96,7 @@ fn a_stopper_ends_a_wait_from_another_thread() {
     let stop = Stop::new().unwrap();
     let stopper = stop.stopper().unwrap();
     let thread = std::thread::spawn(move || stopper.stop());
-    assert!(socket.wait(false, None, Some(&stop)).unwrap().stopped);
+    assert!(socket.wait(false, None, Some(&stop), None).unwrap().stopped);
     thread.join().unwrap().unwrap();
 }
 
@@ -109,4 +109,17 @@ fn datagrams_beyond_the_receive_buffer_are_counted_as_drops() {
         sender.send_segments(&segments(receiver.local_addr().unwrap(), &[0; 1000], None)).unwrap();
     }
     assert!(receiver.drops() > 0);
+}
+
+#[test]
+fn what_is_beside_the_socket_ends_a_wait() {
+    use std::io::Write;
+    let socket = bind(Ipv4Addr::LOCALHOST);
+    let (mut there, here) = std::os::unix::net::UnixStream::pair().unwrap();
+    let beside = |write| Some(Beside { descriptor: here.as_fd(), write });
+    let now = Some(Instant::now());
+    assert_eq!(socket.wait(false, now, None, beside(false)).unwrap(), Ready::default());
+    assert!(socket.wait(false, None, None, beside(true)).unwrap().beside);
+    there.write_all(b"x").unwrap();
+    assert_eq!(socket.wait(false, None, None, beside(false)).unwrap(), Ready { beside: true, ..Ready::default() });
 }
