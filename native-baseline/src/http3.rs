@@ -71,6 +71,11 @@ impl Http {
         Ok(self.exchange(request, Bytes::new(), each).await?.0)
     }
 
+    /// Sends the head of a request.
+    pub(crate) async fn start(&self, request: Request<()>) -> Result<RequestStream, h3::error::StreamError> {
+        self.requests.clone().send_request(request).await
+    }
+
     async fn exchange(
         &self,
         request: Request<()>,
@@ -79,8 +84,7 @@ impl Http {
     ) -> Result<(StatusCode, HeaderMap), Error> {
         let tried = format!("{} {}", request.method(), request.uri().path());
         let failed = |error| Error::new(&tried, error);
-        let mut requests = self.requests.clone();
-        let mut stream: RequestStream = requests.send_request(request).await.map_err(failed)?;
+        let mut stream = self.start(request).await.map_err(failed)?;
         // A server that answers before it has the whole body may stop reading: the response still counts.
         let sent = async {
             if !body.is_empty() {

@@ -8,6 +8,7 @@ mod http3;
 mod initial;
 pub mod interop;
 mod pinned;
+pub mod request;
 pub mod session;
 
 use std::fmt;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use serde_json::json;
-use socket_iwa_native::Pin;
 use socket_iwa_native::cases::{self, Outcome, Target};
 use socket_iwa_native::check::{self, REPETITIONS, Report, expected_sha256};
 use socket_iwa_native::interop::{self, Exchange, Plan};
+use socket_iwa_native::request::{self, Asked};
+use socket_iwa_native::{Client, Http, Pin};
 
 /// Checks a Socket.IWA server from outside, with quinn and h3-quinn.
 #[derive(Parser)]
@@ -59,6 +60,29 @@ enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
         limit: u64,
     },
+    /// An HTTP/3 request; prints a line of JSON for what became of it: status, header fields, length, SHA-256 and, where it
+    /// is short, text of the answer. Exits with 1 if one fails
+    Request {
+        #[command(flatten)]
+        server: ServerArguments,
+        /// Path and query
+        path: String,
+        /// Its method
+        #[arg(long, default_value = "GET")]
+        method: http::Method,
+        /// A header field, NAME:VALUE; may be given again
+        #[arg(long, value_parser = header)]
+        header: Vec<(http::HeaderName, http::HeaderValue)>,
+        /// Bytes to send as its body: the stream of /bytes/N
+        #[arg(long, value_name = "BYTES", default_value_t = 0)]
+        body: u64,
+        /// Cancel when so many bytes of the answer have come; 0: before any
+        #[arg(long, value_name = "BYTES")]
+        cancel_after: Option<u64>,
+        /// Send so many at once, on one connection
+        #[arg(long, default_value_t = 1)]
+        count: usize,
+    },
     /// Prints the SHA-256 that /bytes/N must have
     Sha256 {
         /// N
@@ -97,6 +121,10 @@ async fn main() -> ExitCode {
                 server.json,
             )
             .await
+        }
+        Command::Request { server, path, method, header, body, cancel_after, count } => {
+            let asked = Asked { method, path, headers: header.into_iter().collect(), body, cancel_after };
+            ask(&server, &asked, count).await
         }
         Command::Sha256 { bytes } => {
             println!("{}", expected_sha256(bytes));
@@ -146,6 +174,37 @@ async fn run_cases(target: Target, only: &str, json: bool) -> bool {
         println!("{passed} passed, {failed} failed, {skipped} skipped");
     }
     failed == 0
+}
+
+/// Asks several times at once, and prints each outcome. Returns whether none failed.
+async fn ask(server: &ServerArguments, asked: &Asked, count: usize) -> bool {
+    let connected = async {
+        let client = Client::new(server.connect, server.cert_sha256)?;
+        Http::new(client.connect(server.connect, &[b"h3"]).await?).await
+    };
+    let http = match connected.await {
+        Ok(http) => http,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return false;
+        }
+    };
+    let mut failed = false;
+    for outcome in futures_util::future::join_all((0..count).map(|_| request::ask(&http, asked))).await {
+        let outcome = outcome.unwrap_or_else(|error| {
+            failed = true;
+            json!({ "error": error.to_string() })
+        });
+        println!("{outcome}");
+    }
+    !failed
+}
+
+/// NAME:VALUE.
+fn header(field: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
+    let (name, value) = field.split_once(':').ok_or("a header field is NAME:VALUE")?;
+    let name = name.trim().parse().map_err(|error| format!("{name}: {error}"))?;
+    Ok((name, value.trim().parse().map_err(|error| format!("{value}: {error}"))?))
 }
 
 /// Runs one exchange and says how it went.
