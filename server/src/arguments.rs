@@ -28,6 +28,10 @@ pub(crate) struct Arguments {
     /// Serve the files of this directory
     #[arg(long, value_name = "DIRECTORY")]
     root: Option<PathBuf>,
+    /// Let the host at the other end of this descriptor, a connected stream socket, handle the requests and sessions that
+    /// it asks for (docs/gateway.md), instead of the server's own examples
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(3..))]
+    pub(crate) gateway_fd: Option<i32>,
     /// How long a certificate that is made here is valid. Before it ends the next one is announced, and takes over
     #[arg(long, value_name = "SECONDS", default_value_t = seconds(GENERATED_VALIDITY), conflicts_with = "cert",
           value_parser = clap::value_parser!(u32).range(4..=1_209_600))]

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use serde_json::{Value, json};
-use socket_iwa::{Options, Stop, UdpSocket};
-use socket_iwa_server::{CertificateSource, Event, Server};
+use socket_iwa::{Options, Stop, UdpSocket, inherited_stream};
+use socket_iwa_server::{CertificateSource, Event, Gateway, Server};
 
 use arguments::Arguments;
 
@@ -66,6 +66,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let socket = UdpSocket::bind(arguments.listen, &options).map_err(|error| start(error.to_string()))?;
     let mut server =
         Server::new(socket, &certificate, &arguments.config()).map_err(start)?.with_certificates_from(source);
+    if let Some(descriptor) = arguments.gateway_fd {
+        let gateway = inherited_stream(descriptor).map_err(|error| error.to_string()).and_then(Gateway::connect);
+        server = server.with_gateway(gateway.map_err(|error| start(format!("--gateway-fd {descriptor}: {error}")))?);
+    }
     let mut stop = Stop::new()
         .and_then(Stop::on_signals)
         .and_then(Stop::with_hangups)
@@ -112,7 +116,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
                 print(&json!({ "closed": { "id": id, "found": found } }), &format!("connection {id}: {said}"));
             }
         })
-        .map_err(|error| Failure::Run(format!("the socket failed: {error}")))?;
+        .map_err(|error| Failure::Run(format!("serving failed: {error}")))?;
     print(&json!({ "stopped": true }), "stopped");
     Ok(())
 }

@@ -102,7 +102,7 @@ pub(crate) fn start(context: &Rc<Context>, connection: Connection) {
 }
 
 /// Runs `serve` on each of what `accept` brings, all at once, until that brings no more and all are served.
-async fn concurrently<T, A, S>(accept: impl Fn() -> A, serve: impl Fn(T) -> S)
+pub(crate) async fn concurrently<T, A, S>(accept: impl Fn() -> A, serve: impl Fn(T) -> S)
 where
     A: Future<Output = Option<T>>,
     S: Future<Output = ()>,

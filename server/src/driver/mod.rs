@@ -16,11 +16,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_executor::LocalPool;
 use quinn_proto::{ConnectionHandle, Endpoint, VarInt};
-use socket_iwa::{Buffers, Stop, UdpSocket};
+use socket_iwa::{Buffers, Ready, Stop, UdpSocket};
 
 use crate::admission::Admission;
 use crate::certificates::Certificates;
 use crate::connection::{Connection, Dirty};
+use crate::gateway::Gateway;
 use crate::quic_config::ServerConfigs;
 use crate::stats::{Stats, add};
 use crate::timers::{Patience, Timers};
@@ -56,6 +57,8 @@ pub struct Server {
     /// Those of the applications.
     waits: Timers,
     pool: LocalPool,
+    /// Handlers outside this program.
+    gateway: Option<Gateway>,
     key_update_after: Option<u64>,
     drain_timeout: Duration,
     /// Where quinn-proto puts the datagrams of one transmit.
@@ -153,6 +156,7 @@ impl Server {
             timers: BinaryHeap::new(),
             waits,
             pool,
+            gateway: None,
             key_update_after: config.key_update_after,
             drain_timeout: config.drain_timeout,
             buffer: Vec::new(),
@@ -169,6 +173,18 @@ impl Server {
     pub fn with_routes(mut self, routes: app::Routes) -> Self {
         Rc::get_mut(&mut self.clients.context).expect("the server does not run yet").routes = routes;
         self
+    }
+
+    /// Serves what the host at the other end of `gateway` handles, instead of its own handlers.
+    ///
+    /// # Panics
+    ///
+    /// Once it runs.
+    #[must_use]
+    pub fn with_gateway(mut self, gateway: Gateway) -> Self {
+        let routes = gateway.routes();
+        self.gateway = Some(gateway);
+        self.with_routes(routes)
     }
 
     /// Takes further certificates from `source`: generated ones in time, files when SIGHUP says so.
@@ -199,13 +215,13 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the socket itself fails; errors of single datagrams are counted and survived.
+    /// When the socket itself fails, or the host of a gateway is gone; errors of single datagrams are counted and survived.
     pub fn run(&mut self, stop: &Stop, interval: Option<Duration>, mut tell: impl FnMut(Event<'_>)) -> io::Result<()> {
         let mut next_tick = interval.map(|interval| Instant::now() + interval);
         loop {
             let renewal = self.certificates.wait(SystemTime::now()).map(|wait| Instant::now() + wait);
             let deadline = self.deadline(next_tick.into_iter().chain(renewal).min());
-            let ready = self.socket.wait(self.unsent.is_some(), deadline, Some(stop))?;
+            let ready = self.wait(deadline, Some(stop))?;
             while let Some(line) = stop.take_line() {
                 self.obey(&line, &mut tell);
             }
@@ -217,7 +233,7 @@ impl Server {
                 self.change_certificate(Certificates::reload, &mut tell);
             }
             self.change_certificate(|certificates| certificates.advance(SystemTime::now()), &mut tell);
-            self.turn(ready.readable)?;
+            self.turn(ready)?;
             if let (Some(due), Some(interval)) = (next_tick, interval)
                 && Instant::now() >= due
             {
@@ -258,10 +274,18 @@ impl Server {
         limit
     }
 
-    /// One turn of the loop after a wait.
-    fn turn(&mut self, readable: bool) -> io::Result<()> {
-        if readable {
+    /// Waits for whatever the loop has to do next.
+    fn wait(&self, deadline: Option<Instant>, stop: Option<&Stop>) -> io::Result<Ready> {
+        self.socket.wait(self.unsent.is_some(), deadline, stop, self.gateway.as_ref().map(Gateway::beside))
+    }
+
+    /// One turn of the loop after a wait that ended with `ready`.
+    fn turn(&mut self, ready: Ready) -> io::Result<()> {
+        if ready.readable {
             self.receive()?;
+        }
+        if ready.beside {
+            self.speak_with_host(Gateway::receive)?;
         }
         let now = Instant::now();
         self.expire_timers(now);
@@ -269,8 +293,19 @@ impl Server {
         self.waits.expire(now);
         self.clients.handle_events();
         self.pool.run_until_stalled();
+        self.speak_with_host(Gateway::transmit)?;
         self.transmit();
         Ok(())
+    }
+
+    fn speak_with_host(&mut self, speak: impl FnOnce(&mut Gateway) -> io::Result<()>) -> io::Result<()> {
+        let spoken = self.gateway.as_mut().map_or(Ok(()), speak);
+        if spoken.is_err() && self.clients.stopping {
+            // A host may go as soon as it has asked the server to stop.
+            self.gateway = None;
+            return Ok(());
+        }
+        spoken
     }
 
     fn expire_timers(&mut self, now: Instant) {

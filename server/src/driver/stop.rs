@@ -3,6 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use socket_iwa::Ready;
+
 use super::{Entry, Server};
 use crate::quic_config::no_error;
 
@@ -25,16 +27,16 @@ impl Server {
             connection.drain();
         }
         // With a turn, so that the applications hear of it.
-        let mut readable = true;
+        let mut ready = Ready { readable: true, ..Ready::default() };
         loop {
-            self.turn(readable)?;
+            self.turn(ready)?;
             let now = Instant::now();
             let Some(next) = self.close_answered(begun, now) else { return Ok(()) };
             if now >= deadline {
                 return Ok(());
             }
             let wake = self.deadline(Some(next.map_or(deadline, |next| next.min(deadline))));
-            readable = self.socket.wait(self.unsent.is_some(), wake, None)?.readable;
+            ready = self.wait(wake, None)?;
         }
     }
 
@@ -80,8 +82,8 @@ impl Server {
         self.transmit();
         while !self.clients.connections.is_empty() && Instant::now() < deadline {
             let wake = self.deadline(Some(deadline));
-            let ready = self.socket.wait(self.unsent.is_some(), wake, None)?;
-            self.turn(ready.readable)?;
+            let ready = self.wait(wake, None)?;
+            self.turn(ready)?;
         }
         Ok(())
     }
