@@ -1,0 +1,134 @@
+/**
+ * HTTP requests for handlers: an exchange as a `Request` of the Fetch standard, and the handler's answer back. The body is a
+ * stream in both directions.
+ */
+import { asBytes } from './gateway-link.js';
+
+/**
+ * An answer where a `Response` will not do: a page's `Response` takes no `set-cookie`.
+ * @typedef {object} PlainResponse
+ * @property {number} [status] 200 if left out
+ * @property {HeadersInit} [headers]
+ * @property {BodyInit | null} [body]
+ */
+
+/**
+ * @typedef {object} RequestInfo what a `Request` does not tell
+ * @property {string} remoteAddress the client's IP address
+ * @property {number} remotePort
+ * @property {string} route the path that the handler was registered for
+ */
+
+/**
+ * Answers a request. `request.signal` is aborted when the client wants no answer any more.
+ * @callback HttpHandler
+ * @param {Request} request
+ * @param {RequestInfo} info
+ * @returns {Response | PlainResponse | Promise<Response | PlainResponse>}
+ */
+
+/** Those of which `Request` takes no body, and RFC 9110 gives none a meaning. */
+const BODILESS = ['GET', 'HEAD'];
+/** Answers that have no body (RFC 9110, sections 15.3.5 and 15.4.5). */
+const EMPTY = [204, 304];
+
+/** @param {string} remote "127.0.0.1:4433" or "[::1]:4433" */
+export function splitRemote(remote) {
+  const colon = remote.lastIndexOf(':');
+  return { remoteAddress: remote.slice(0, colon).replace(/^\[|\]$/g, ''), remotePort: Number(remote.slice(colon + 1)) };
+}
+
+/**
+ * @param {import('./gateway-link.js').Exchange} exchange
+ * @param {any} head as docs/gateway.md has it
+ * @param {AbortSignal} signal
+ */
+function requestFrom(exchange, head, signal) {
+  const headers = new Headers(head.headers);
+  const hasBody = !BODILESS.includes(head.method) && headers.get('content-length') !== '0';
+  const request = new Request(`https://${head.authority}${head.path}`, {
+    method: head.method,
+    signal,
+    ...(hasBody && { body: exchange.readable(), duplex: 'half' }),
+  });
+  // A page's Request leaves out what a page may not send: cookie, origin, host.
+  Object.defineProperty(request, 'headers', { value: headers, enumerable: true });
+  return request;
+}
+
+/**
+ * @param {unknown} answer of a handler
+ * @returns {Response} with a `headers` that has all fields
+ */
+function responseFrom(answer) {
+  if (answer instanceof Response) {
+    if (answer.type === 'error') throw new TypeError('the handler answered with Response.error()');
+    return answer;
+  }
+  if (typeof answer !== 'object' || answer === null) {
+    throw new TypeError(`the handler returned ${answer === null ? 'null' : typeof answer}, not a Response`);
+  }
+  const { status = 200, headers, body } = /** @type {PlainResponse} */ (answer);
+  const response = new Response(EMPTY.includes(status) ? null : body, { status });
+  const all = new Headers(headers);
+  const type = response.headers.get('content-type');
+  if (type !== null && !all.has('content-type')) all.set('content-type', type);
+  return Object.defineProperty(response, 'headers', { value: all, enumerable: true });
+}
+
+/**
+ * @param {import('./gateway-link.js').Exchange} exchange
+ * @param {any} head
+ * @param {HttpHandler} handler
+ * @param {(error: unknown) => void} onError hears what a handler throws
+ */
+export async function serveRequest(exchange, head, handler, onError) {
+  const abort = new AbortController();
+  exchange.onStop = (error) => abort.abort(error);
+  let answered = false;
+  try {
+    const request = requestFrom(exchange, head, abort.signal);
+    const answer = responseFrom(await handler(request, { ...splitRemote(head.remote), route: head.route }));
+    const { body, status } = answer;
+    const empty = head.method === 'HEAD' || EMPTY.includes(status);
+    exchange.answer({ status, headers: [...answer.headers] });
+    answered = true;
+    if (body && empty) await body.cancel();
+    else if (body) await send(body, exchange);
+    exchange.end();
+  } catch (error) {
+    // That the client has gone, or its body was cut off, is no mistake of the handler's; the server has its own answer then.
+    const byClient = exchange.stopped ?? exchange.failure;
+    if (!byClient) onError(error);
+    if (!answered && !byClient) {
+      exchange.answer({ status: 500, headers: [['content-type', 'text/plain; charset=utf-8']] });
+      await exchange.write(new TextEncoder().encode('The handler failed.\n')).catch(() => {});
+      exchange.end();
+    }
+    exchange.reset();
+  }
+  // Of a body that the handler has not read.
+  if (exchange.coming) exchange.stop();
+}
+
+/** @param {ReadableStream<Uint8Array>} body @param {import('./gateway-link.js').Exchange} exchange */
+async function send(body, exchange) {
+  const reader = body.getReader();
+  const { onStop } = exchange;
+  exchange.onStop = (error) => {
+    onStop(error);
+    // A body that has nothing to say for long would not hear of it otherwise.
+    void reader.cancel(error).catch(() => {});
+  };
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (exchange.stopped) throw exchange.stopped;
+      if (done) return;
+      await exchange.write(asBytes(value));
+    }
+  } catch (error) {
+    void reader.cancel(error).catch(() => {});
+    throw error;
+  }
+}
