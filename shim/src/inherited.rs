@@ -2,7 +2,7 @@
 //! that runs it, has the other end of.
 
 use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 /// The stream socket that the program has as `descriptor` since its start: natively one that its parent has connected,
@@ -12,12 +12,14 @@ use std::os::unix::net::UnixStream;
 ///
 /// EBADF when it is not open.
 pub fn inherited_stream(descriptor: RawFd) -> io::Result<UnixStream> {
-    if descriptor < 0 {
-        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    // By hand: std's own way is unsupported on wasm32.
+    // SAFETY: no memory is passed; the descriptor stays with whoever owns it.
+    let duplicate = unsafe { libc::dup(descriptor) };
+    if duplicate < 0 {
+        return Err(io::Error::last_os_error());
     }
-    // SAFETY: the descriptor is only duplicated, which fails where it is not open; who owns it keeps it.
-    let stream = unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned()?;
-    Ok(stream.into())
+    // SAFETY: the descriptor was just made and nobody else has it.
+    Ok(unsafe { UnixStream::from_raw_fd(duplicate) })
 }
 
 #[cfg(test)]

@@ -1,0 +1,347 @@
+/**
+ * The QUIC server from JavaScript: HTTP/3 and WebTransport whose handlers are functions of the caller's own context, while
+ * the server runs in a worker. What differs between a browser and Node comes as a platform: server-browser.js and
+ * server-node.js export `startServer`.
+ */
+import { checkHandlers, serveGateway } from './gateway.js';
+import { portStreams } from './gateway-port.js';
+import { ServerError, errorOfEnd } from './server-error.js';
+import { Feed } from './server-feed.js';
+import { ROOT, filesOf } from './server-root.js';
+
+/** Where the program finds a certificate that it is given. */
+const CERTIFICATE = { cert: '/certificate.pem', key: '/key.pem' };
+/** The program's descriptor that is its first channel. */
+const GATEWAY_FD = '3';
+/** Milliseconds for closing its connections that the server gets beyond those for answering what it was asked (--drain-timeout). */
+const STOP_PATIENCE = 2000;
+const DRAIN_DEFAULT = 3;
+
+/**
+ * @typedef {object} ServerOwnOptions
+ * @property {string | {address?: string, port?: number}} [listen] "0.0.0.0:4433", "[::1]:4433"; without it, or without one
+ *   of the parts, 127.0.0.1 and a free port. Chrome refuses ports below 1024
+ * @property {string | import('./server-root.js').Root} [root] files to serve where no route fits: by path, or a directory
+ *   that the user picked; on Node also the name of a directory
+ * @property {{cert: string, key: string}} [certificate] PEM; without it one is made, for a fortnight at most, as WebTransport's
+ *   `serverCertificateHashes` wants it, and renewed in time
+ * @property {number} [statsInterval] seconds between counters, at least 1, which it is without it
+ * @property {string[]} [args] further arguments of the server's command line (docs/server.md)
+ * @property {AbortSignal} [signal] stops the server, or gives up starting it
+ * @property {(line: string) => void} [onLog] gets each line of the server's log
+ * @property {string | URL} [module] socket-iwa-server.js, with socket_iwa_server.wasm beside it; in a browser it has to be
+ *   of the app's own origin, where it is /socket-iwa-server.js without this
+ *
+ * @typedef {ServerOwnOptions & import('./gateway.js').Handlers} ServerOptions
+ *
+ * @typedef {{algorithm: 'sha-256', value: Uint8Array<ArrayBuffer>, hex: string}} CertificateHash of a certificate in DER: as
+ *   it is, an element of WebTransport's `serverCertificateHashes`
+ * @typedef {{hash: CertificateHash, next: CertificateHash | null, pem: string}} ServerCertificate `next` is known some days
+ *   before it takes over: a page that is given both never meets one that it does not know
+ * @typedef {Record<string, number>} ServerStats the counters of docs/server.md
+ */
+
+/**
+ * @typedef {object} ServerPlatform
+ * @property {() => string} missing why no server can run in this context and what to do, or ""
+ * @property {() => WorkerHandle} startWorker
+ * @property {() => string} module URL of the server's module
+ * @property {((directory: string) => string) | null} mount the absolute name of a directory of this machine; null where
+ *   the program cannot get at one
+ *
+ * @typedef {object} WorkerHandle
+ * @property {(order: import('./server-program.js').Order, transfer?: MessagePort[]) => void} send
+ * @property {(hear: (news: import('./server-program.js').News) => void) => void} onNews
+ * @property {(fail: (why: string) => void) => void} onFailure it could not be loaded, or broke
+ * @property {() => void} terminate
+ */
+
+/** A server that serves. It stops by {@link RunningServer#stop}, by its `signal`, and at the end of an `await using`. */
+export class RunningServer {
+  /** The address that it is bound to. @readonly @type {string} */
+  address;
+  /** @readonly @type {number} */
+  port;
+  /** Resolves when it was stopped; rejects with a ServerError when it ended otherwise. @readonly @type {Promise<void>} */
+  closed;
+  /** @type {ServerCertificate} */
+  #certificate;
+  #process;
+
+  /** @param {ServerProcess} process @param {any} ready the server's own report */
+  constructor(process, ready) {
+    this.#process = process;
+    this.address = ready.address;
+    this.port = ready.port;
+    this.closed = process.ended;
+    this.#certificate = certificateFrom(ready);
+    process.onCertificate = (report) => {
+      this.#certificate = certificateFrom(report);
+      process.certificates.push(this.#certificate);
+    };
+    process.certificates.push(this.#certificate);
+  }
+
+  /** The certificate of now. */
+  get certificate() {
+    return this.#certificate;
+  }
+
+  /** That of the certificate of now. */
+  get certificateHash() {
+    return this.#certificate.hash;
+  }
+
+  /** The hash of the certificate of now and, once it is known, of the next: what `serverCertificateHashes` should be given. */
+  get certificateHashes() {
+    const { hash, next } = this.#certificate;
+    return next ? [hash, next] : [hash];
+  }
+
+  /** The certificate of now, and each change of it or of the next one's hash, until the server ends. */
+  certificates() {
+    return this.#process.certificates.values();
+  }
+
+  /** The server's counters, the latest each time, until it ends. */
+  stats() {
+    return this.#process.stats.values();
+  }
+
+  /**
+   * Answers what clients have asked for, closes every connection and ends the worker. Never rejects: see `closed`.
+   * @returns {Promise<void>}
+   */
+  async stop() {
+    this.#process.stop();
+    await this.closed.catch(() => {});
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.stop();
+  }
+}
+
+/** @param {{cert_sha256: string, cert_pem: string, next_sha256?: string | null}} report @returns {ServerCertificate} */
+function certificateFrom({ cert_sha256: hex, cert_pem: pem, next_sha256: next }) {
+  /** @type {(hex: string) => CertificateHash} */
+  const hash = (text) => ({
+    algorithm: 'sha-256',
+    value: Uint8Array.from(text.match(/../g) ?? [], (digits) => parseInt(digits, 16)),
+    hex: text,
+  });
+  return { hash: hash(hex), next: next ? hash(next) : null, pem };
+}
+
+/** One run of the server in its worker. */
+class ServerProcess {
+  /** @type {Feed<ServerStats>} */
+  stats = new Feed();
+  /** @type {Feed<ServerCertificate>} */
+  certificates = new Feed();
+  /** @type {(report: any) => void} */
+  onCertificate = () => {};
+  /** Resolves with the server's report. @type {Promise<any>} */
+  ready;
+  /** @type {Promise<void>} */
+  ended;
+
+  #worker;
+  #tried;
+  #patience;
+  #onLog;
+  #isOver = false;
+  #stopping = false;
+  /** The last line of the log, and whether it is an error; an error is not followed by less. */
+  #lastWord = { line: '', isError: false };
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** @type {(report: any) => void} */
+  #isReady = () => {};
+  /** @type {(error?: unknown) => void} */
+  #settle = () => {};
+
+  /**
+   * @param {WorkerHandle} worker
+   * @param {{tried: string, patience: number, onLog: (line: string) => void}} options `patience` in milliseconds
+   */
+  constructor(worker, { tried, patience, onLog }) {
+    this.#worker = worker;
+    this.#tried = tried;
+    this.#patience = patience;
+    this.#onLog = onLog;
+    this.ended = new Promise((resolve, reject) => {
+      this.#settle = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    this.ended.catch(() => {});
+    const failed = this.ended.then(() => {
+      throw new ServerError(`${tried}: it was stopped before it served`, { code: 'ERR_SERVER' });
+    });
+    this.ready = Promise.race([new Promise((resolve) => (this.#isReady = resolve)), failed]);
+    this.ready.catch(() => {});
+    worker.onNews((news) => this.#hear(news));
+    worker.onFailure((why) => this.end(errorOfEnd(tried, `its worker could not be loaded: ${why}`, { failed: true })));
+  }
+
+  /** Asks it to stop; after the deadline its worker is ended. */
+  stop() {
+    if (this.#stopping || this.#isOver) return;
+    this.#stopping = true;
+    this.#worker.send({ stop: true });
+    this.#timer = setTimeout(() => {
+      const message = `stop the server: it did not stop within ${this.#patience / 1000} s, and was ended`;
+      this.end(new ServerError(message, { code: 'ERR_TIMEOUT' }));
+    }, this.#patience);
+  }
+
+  /** It is over. @param {unknown} [error] */
+  end(error) {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#worker.terminate();
+    this.stats.end();
+    this.certificates.end();
+    this.#settle(error);
+  }
+
+  /** @param {import('./server-program.js').News} news */
+  #hear(news) {
+    if (this.#isOver || 'kept' in news) return;
+    if ('stream' in news) {
+      if (news.stream === 'stderr') this.#log(news.line);
+      else this.#report(news.line);
+    } else if ('exit' in news) {
+      this.end(news.exit === 0 ? undefined : errorOfEnd(this.#tried, this.#lastWord.line, { exitCode: news.exit }));
+    } else {
+      this.end(errorOfEnd(this.#tried, news.failed, { failed: true }));
+    }
+  }
+
+  /** @param {string} line */
+  #log(line) {
+    const isError = /^\s*error\b/i.test(line);
+    if (line.trim() && (isError || !this.#lastWord.isError)) this.#lastWord = { line: line.trim(), isError };
+    this.#onLog(line);
+  }
+
+  /** @param {string} line of the server's standard output: one JSON object */
+  #report(line) {
+    const report = JSON.parse(line);
+    if (report.ready) this.#isReady(report);
+    else if (report.stats) this.stats.push(report.stats);
+    else if (report.certificate) this.onCertificate(report.certificate);
+  }
+}
+
+/** @param {ServerOptions['listen']} listen @returns {{text: string, port: number}} */
+function listenArgument(listen = {}) {
+  if (typeof listen === 'string') return { text: listen, port: Number(/:(\d+)$/.exec(listen)?.[1] ?? 0) };
+  const { address = '127.0.0.1', port = 0 } = listen;
+  return { text: `${address.includes(':') ? `[${address}]` : address}:${port}`, port };
+}
+
+/**
+ * Holds the name of a port among all servers of this origin, or of this Node process, until the server has ended: with
+ * several stripes Chrome would let two of them share it, and each would get a part of the packets of the other.
+ * @param {number} port 0: any
+ * @param {string} tried
+ * @returns {Promise<() => void>} lets go
+ */
+function holdPort(port, tried) {
+  const { locks } = globalThis.navigator ?? {};
+  if (port === 0 || !locks) return Promise.resolve(() => {});
+  return new Promise((resolve, reject) => {
+    void locks.request(`socket-iwa-server:${port}`, { ifAvailable: true }, (lock) => {
+      if (!lock) {
+        throw new ServerError(`${tried}: EADDRINUSE: a server of this app has this port already: stop that first, or choose ` +
+          'another port', { code: 'EADDRINUSE' });
+      }
+      return new Promise((letGo) => resolve(() => letGo(undefined)));
+    }).catch(reject);
+  });
+}
+
+/**
+ * @param {ServerOptions} options
+ * @param {ServerPlatform} platform
+ * @returns {Promise<Pick<import('./server-program.js').StartOrder, 'args' | 'files' | 'mounts'>>}
+ */
+async function prepare({ listen, root, certificate, statsInterval = 1, args = [] }, { mount }) {
+  const all = ['--listen', listenArgument(listen).text, '--json', '--stop-on-stdin-close', '--gateway-fd', GATEWAY_FD,
+    '--stats-interval', String(statsInterval)];
+  /** @type {import('./program/emscripten-program.js').ProgramFile[]} */
+  const files = [];
+  /** @type {string[]} */
+  const mounts = [];
+  if (typeof root === 'string') {
+    if (!mount) {
+      throw new ServerError(`start the server: root: the directory ${root} is out of a browser's reach: give its files, or a ` +
+        'directory that the user picked (showDirectoryPicker)', { code: 'EINVAL' });
+    }
+    mounts.push(mount(root));
+    all.push('--root', mounts[0]);
+  } else if (root) {
+    files.push(...await filesOf(root));
+    all.push('--root', ROOT);
+  }
+  if (certificate) {
+    const bytes = new TextEncoder();
+    files.push({ path: CERTIFICATE.cert, data: bytes.encode(certificate.cert) });
+    files.push({ path: CERTIFICATE.key, data: bytes.encode(certificate.key) });
+    all.push('--cert', CERTIFICATE.cert, '--key', CERTIFICATE.key);
+  }
+  return { args: [...all, ...args], files, mounts };
+}
+
+/** @param {string[]} args @returns {number} milliseconds */
+function drainTime(args) {
+  const at = args.findIndex((arg) => /^--drain-timeout(=|$)/.test(arg));
+  const given = at < 0 ? undefined : args[at].split('=')[1] ?? args[at + 1];
+  return 1000 * Number(given ?? DRAIN_DEFAULT) + STOP_PATIENCE;
+}
+
+/**
+ * @param {ServerPlatform} platform
+ * @param {ServerOptions} options
+ * @returns {Promise<RunningServer>}
+ */
+export async function startServerOn(platform, options) {
+  const { args = [], signal, onLog = () => {}, module = platform.module() } = options;
+  const { text, port } = listenArgument(options.listen);
+  const tried = `start the server on ${text}`;
+  signal?.throwIfAborted();
+  checkHandlers(options);
+  const missing = platform.missing();
+  if (missing) throw new ServerError(`${tried}: ${missing}`, { code: 'ERR_NO_SUPPORT' });
+  const order = await prepare(options, platform);
+  const letGo = await holdPort(port, tried);
+
+  const { port1: ours, port2: theirs } = new MessageChannel();
+  const channel = portStreams(ours);
+  /** @type {ServerProcess} */
+  let process;
+  try {
+    const worker = platform.startWorker();
+    process = new ServerProcess(worker, { tried, patience: drainTime(args), onLog });
+    process.ended.catch(() => {}).then(() => {
+      channel.end();
+      letGo();
+    });
+    serveGateway(channel, options);
+    worker.send({ start: { module: String(module), keep: [], gateway: theirs, ...order } }, [theirs]);
+  } catch (error) {
+    channel.end();
+    letGo();
+    throw error;
+  }
+  const abort = () => process.end(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    const server = new RunningServer(process, await process.ready);
+    signal?.addEventListener('abort', () => process.stop(), { once: true });
+    return server;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
