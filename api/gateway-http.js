@@ -4,28 +4,7 @@
  */
 import { asBytes } from './gateway-link.js';
 
-/**
- * An answer where a `Response` will not do: a page's `Response` takes no `set-cookie`.
- * @typedef {object} PlainResponse
- * @property {number} [status] 200 if left out
- * @property {HeadersInit} [headers]
- * @property {BodyInit | null} [body]
- */
-
-/**
- * @typedef {object} RequestInfo what a `Request` does not tell
- * @property {string} remoteAddress the client's IP address
- * @property {number} remotePort
- * @property {string} route the path that the handler was registered for
- */
-
-/**
- * Answers a request. `request.signal` is aborted when the client wants no answer any more.
- * @callback HttpHandler
- * @param {Request} request
- * @param {RequestInfo} info
- * @returns {Response | PlainResponse | Promise<Response | PlainResponse>}
- */
+/** @typedef {import('./socket-iwa-server.d.ts').HttpHandler} HttpHandler */
 
 /** Those of which `Request` takes no body, and RFC 9110 gives none a meaning. */
 const BODILESS = ['GET', 'HEAD'];
@@ -68,7 +47,7 @@ function responseFrom(answer) {
   if (typeof answer !== 'object' || answer === null) {
     throw new TypeError(`the handler returned ${answer === null ? 'null' : typeof answer}, not a Response`);
   }
-  const { status = 200, headers, body } = /** @type {PlainResponse} */ (answer);
+  const { status = 200, headers, body } = /** @type {import('./socket-iwa-server.d.ts').PlainResponse} */ (answer);
   const response = new Response(EMPTY.includes(status) ? null : body, { status });
   const all = new Headers(headers);
   const type = response.headers.get('content-type');

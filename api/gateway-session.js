@@ -5,16 +5,9 @@ import { GatewayError, asBytes } from './gateway-link.js';
 import { splitRemote } from './gateway-http.js';
 import { DATAGRAM, bytesFrame } from './gateway-frames.js';
 
-/**
- * Serves a session, which is closed with code 0 when the handler's promise resolves. One that has more to do awaits
- * `session.closed`.
- * @callback SessionHandler
- * @param {Session} session
- * @returns {void | Promise<void>}
- */
-
-/** @typedef {{closeCode: number, reason: string}} CloseInfo */
-/** @typedef {{readable: ReadableStream<Uint8Array<ArrayBuffer>>, writable: WritableStream<Uint8Array>}} BidirectionalStream */
+/** @typedef {import('./socket-iwa-server.d.ts').CloseInfo} CloseInfo */
+/** @typedef {import('./socket-iwa-server.d.ts').BidirectionalStream} BidirectionalStream */
+/** @typedef {import('./socket-iwa-server.d.ts').Session} Declared */
 
 /** @template T @returns {{stream: ReadableStream<T>, push(it: T): void, end(error?: unknown): void}} */
 function incoming() {
@@ -34,37 +27,9 @@ function incoming() {
   };
 }
 
-/** A WebTransport session that a client has opened. */
+/** @implements {Declared} */
 export class Session {
-  /** Where it was opened, with its query. @readonly @type {string} */
-  url;
-  /** Header fields of the request that opened it, `origin` among them. @readonly @type {Headers} */
-  headers;
-  /** The path that the handler was registered for. @readonly @type {string} */
-  route;
-  /** The client's IP address, when it came. @readonly @type {string} */
-  remoteAddress;
-  /** @readonly @type {number} */
-  remotePort;
-  /** Resolved: a session is open when its handler gets it. @readonly @type {Promise<void>} */
   ready = Promise.resolve();
-  /**
-   * How the session ended, by either side; rejects when it was lost.
-   * @readonly @type {Promise<CloseInfo>}
-   */
-  closed;
-  /** @readonly @type {ReadableStream<BidirectionalStream>} */
-  incomingBidirectionalStreams;
-  /** @readonly @type {ReadableStream<ReadableStream<Uint8Array<ArrayBuffer>>>} */
-  incomingUnidirectionalStreams;
-  /**
-   * One `Uint8Array` each. What the handler does not read in time is lost, as any datagram may be; a datagram above
-   * `maxDatagramSize` bytes is not sent.
-   * @readonly
-   * @type {{readable: ReadableStream<Uint8Array<ArrayBuffer>>, writable: WritableStream<Uint8Array>, maxDatagramSize: number}}
-   */
-  datagrams;
-
   #exchange;
   #over = false;
   /** @type {(info: CloseInfo) => void} */
@@ -85,7 +50,10 @@ export class Session {
     this.url = `https://${head.authority}${head.path}`;
     this.headers = new Headers(head.headers);
     this.route = head.route;
-    ({ remoteAddress: this.remoteAddress, remotePort: this.remotePort } = splitRemote(head.remote));
+    const { remoteAddress, remotePort } = splitRemote(head.remote);
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+    /** @type {Promise<CloseInfo>} */
     this.closed = new Promise((resolve, reject) => {
       this.#settle = resolve;
       this.#fail = reject;
@@ -96,35 +64,25 @@ export class Session {
     this.incomingUnidirectionalStreams = this.#unidirectional.stream;
     this.datagrams = datagramsOf(exchange, head.maxDatagramSize ?? 0);
     exchange.onStream = (stream, { kind }) => {
-      if (kind === 'uni') this.#unidirectional.push(stream.readable());
+      if (this.#over) {
+        stream.stop();
+        stream.reset();
+      } else if (kind === 'uni') this.#unidirectional.push(stream.readable());
       else this.#bidirectional.push({ readable: stream.readable(), writable: stream.writable() });
     };
     exchange.onClose = ({ clean, code, reason }) => this.#end(clean ? { closeCode: code, reason } : null, reason);
   }
 
-  /**
-   * Opens a stream, when the client allows one more.
-   * @returns {Promise<BidirectionalStream>}
-   * @throws {GatewayError} when the session is over
-   */
   async createBidirectionalStream() {
     const stream = await this.#open('bidi');
     return { readable: stream.readable(), writable: stream.writable() };
   }
 
-  /**
-   * Opens a stream, when the client allows one more.
-   * @returns {Promise<WritableStream<Uint8Array>>}
-   * @throws {GatewayError} when the session is over
-   */
   async createUnidirectionalStream() {
     return (await this.#open('uni')).writable();
   }
 
-  /**
-   * Closes the session. Its streams are lost: hear from the client that it has what it should have, before.
-   * @param {{closeCode?: number, reason?: string}} [info] of `reason` 1024 bytes arrive
-   */
+  /** @param {Partial<CloseInfo>} [info] */
   close({ closeCode = 0, reason = '' } = {}) {
     this.#end({ closeCode, reason }, reason);
   }
@@ -196,7 +154,7 @@ function datagramsOf(exchange, maxDatagramSize) {
 /**
  * @param {import('./gateway-link.js').Exchange} exchange
  * @param {any} head
- * @param {SessionHandler} handler
+ * @param {import('./socket-iwa-server.d.ts').SessionHandler} handler
  * @param {(error: unknown) => void} onError hears what a handler throws
  */
 export async function serveSession(exchange, head, handler, onError) {

@@ -9,16 +9,7 @@ import { serveSession } from './gateway-session.js';
 export { GatewayError } from './gateway-link.js';
 export { Session } from './gateway-session.js';
 
-/**
- * @typedef {object} Handlers
- * @property {Record<string, import('./gateway-http.js').HttpHandler>} [routes] by path: a whole one, `/hello`, or all below
- *   one, `/files/*`; the longest that fits has the request
- * @property {Record<string, import('./gateway-session.js').SessionHandler>} [webtransport] by path, each a whole one
- * @property {boolean} [standardRoutes] whether the server's own, `/bytes/N`, `/echo` and the rest of
- *   docs/applications.md, are there too
- * @property {(error: unknown, where: {route: string}) => void} [onError] hears what a handler throws, whose client gets a 500 or
- *   a reset; if left out, `console.error` does
- */
+/** @typedef {import('./socket-iwa-server.d.ts').Handlers} Handlers */
 
 /**
  * @param {Handlers} handlers

@@ -6,6 +6,7 @@ import { bindUdpOn } from './udp.js';
 
 export { ProgramError } from './program-error.js';
 export { runProgram } from './node-run-program.js';
+export { GatewayError, ServerError, startServer } from './server-node.js';
 export { SocketError } from './socket-error.js';
 
 /** @type {typeof import('./socket-iwa.d.ts').connect} */

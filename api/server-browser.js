@@ -54,10 +54,5 @@ const platform = {
   mount: null,
 };
 
-/**
- * Starts a server, which serves when the promise resolves.
- * @param {import('./server.js').ServerOptions} [options]
- * @returns {Promise<import('./server.js').RunningServer>}
- * @throws {ServerError} with a `code`; a TypeError of wrong handlers; the reason of `signal`
- */
+/** @type {typeof import('./socket-iwa-server.d.ts').startServer} */
 export const startServer = (options = {}) => startServerOn(platform, options);

@@ -1,5 +1,8 @@
-/** Why a server did not start, or ended otherwise than by being stopped. */
+/** Why a server did not start, or ended otherwise than by being stopped, as `startServer`'s promises tell it. */
 
+/** @typedef {import('./socket-iwa-server.d.ts').ServerError} Declared */
+
+/** @implements {Declared} */
 export class ServerError extends Error {
   name = 'ServerError';
 
@@ -9,13 +12,7 @@ export class ServerError extends Error {
    */
   constructor(message, { code, exitCode = null, cause }) {
     super(message, cause === undefined ? undefined : { cause });
-    /**
-     * EADDRINUSE, EACCES, EADDRNOTAVAIL and their like of the socket; EINVAL: something that was given can't be used;
-     * ERR_NO_SUPPORT: this context lacks what the server needs; ERR_WORKER: its worker or its module could not be loaded;
-     * ERR_TRAP: the program trapped; ERR_TIMEOUT: it did not stop in time; ERR_SERVER: any other end.
-     */
     this.code = code;
-    /** The program's exit code, if it exited by itself. */
     this.exitCode = exitCode;
   }
 }

@@ -26,10 +26,5 @@ const platform = {
   mount: (directory) => path.resolve(directory),
 };
 
-/**
- * Starts a server, which serves when the promise resolves.
- * @param {import('./server.js').ServerOptions} [options]
- * @returns {Promise<import('./server.js').RunningServer>}
- * @throws {import('./server-error.js').ServerError} with a `code`; a TypeError of wrong handlers; the reason of `signal`
- */
+/** @type {typeof import('./socket-iwa-server.d.ts').startServer} */
 export const startServer = (options = {}) => startServerOn(platform, options);

@@ -7,8 +7,7 @@ export const ROOT = '/root';
 /** Bytes at most: all of it is held in memory. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
-/** @typedef {string | Blob | ArrayBuffer | Uint8Array<ArrayBuffer>} FileContent */
-/** @typedef {Record<string, FileContent> | FileSystemDirectoryHandle} Root files by path, "index.html" or "a/b.css"; or a directory that the user picked */
+/** @typedef {Exclude<import('./socket-iwa-server.d.ts').ServerOptions['root'], string | undefined>} Root */
 
 /**
  * @param {Root} root
@@ -19,7 +18,7 @@ export async function filesOf(root) {
   /** @type {import('./program/emscripten-program.js').ProgramFile[]} */
   const files = [{ path: `${ROOT}/`, data: new Uint8Array() }];
   let size = 0;
-  const add = async (/** @type {string} */ path, /** @type {FileContent} */ content) => {
+  const add = async (/** @type {string} */ path, /** @type {any} */ content) => {
     const data = new Uint8Array(await new Response(content).arrayBuffer());
     size += data.byteLength;
     if (size > MAX_BYTES) throw wrong(`the files have more than ${MAX_BYTES >> 20} MiB, which are held in memory`);

@@ -17,29 +17,9 @@ const GATEWAY_FD = '3';
 const STOP_PATIENCE = 2000;
 const DRAIN_DEFAULT = 3;
 
-/**
- * @typedef {object} ServerOwnOptions
- * @property {string | {address?: string, port?: number}} [listen] "0.0.0.0:4433", "[::1]:4433"; without it, or without one
- *   of the parts, 127.0.0.1 and a free port. Chrome refuses ports below 1024
- * @property {string | import('./server-root.js').Root} [root] files to serve where no route fits: by path, or a directory
- *   that the user picked; on Node also the name of a directory
- * @property {{cert: string, key: string}} [certificate] PEM; without it one is made, for a fortnight at most, as WebTransport's
- *   `serverCertificateHashes` wants it, and renewed in time
- * @property {number} [statsInterval] seconds between counters, at least 1, which it is without it
- * @property {string[]} [args] further arguments of the server's command line (docs/server.md)
- * @property {AbortSignal} [signal] stops the server, or gives up starting it
- * @property {(line: string) => void} [onLog] gets each line of the server's log
- * @property {string | URL} [module] socket-iwa-server.js, with socket_iwa_server.wasm beside it; in a browser it has to be
- *   of the app's own origin, where it is /socket-iwa-server.js without this
- *
- * @typedef {ServerOwnOptions & import('./gateway.js').Handlers} ServerOptions
- *
- * @typedef {{algorithm: 'sha-256', value: Uint8Array<ArrayBuffer>, hex: string}} CertificateHash of a certificate in DER: as
- *   it is, an element of WebTransport's `serverCertificateHashes`
- * @typedef {{hash: CertificateHash, next: CertificateHash | null, pem: string}} ServerCertificate `next` is known some days
- *   before it takes over: a page that is given both never meets one that it does not know
- * @typedef {Record<string, number>} ServerStats the counters of docs/server.md
- */
+/** @typedef {import('./socket-iwa-server.d.ts').ServerOptions} ServerOptions */
+/** @typedef {import('./socket-iwa-server.d.ts').ServerCertificate} ServerCertificate */
+/** @typedef {import('./socket-iwa-server.d.ts').RunningServer} Declared */
 
 /**
  * @typedef {object} ServerPlatform
@@ -56,14 +36,8 @@ const DRAIN_DEFAULT = 3;
  * @property {() => void} terminate
  */
 
-/** A server that serves. It stops by {@link RunningServer#stop}, by its `signal`, and at the end of an `await using`. */
-export class RunningServer {
-  /** The address that it is bound to. @readonly @type {string} */
-  address;
-  /** @readonly @type {number} */
-  port;
-  /** Resolves when it was stopped; rejects with a ServerError when it ended otherwise. @readonly @type {Promise<void>} */
-  closed;
+/** @implements {Declared} */
+class RunningServer {
   /** @type {ServerCertificate} */
   #certificate;
   #process;
@@ -82,36 +56,27 @@ export class RunningServer {
     process.certificates.push(this.#certificate);
   }
 
-  /** The certificate of now. */
   get certificate() {
     return this.#certificate;
   }
 
-  /** That of the certificate of now. */
   get certificateHash() {
     return this.#certificate.hash;
   }
 
-  /** The hash of the certificate of now and, once it is known, of the next: what `serverCertificateHashes` should be given. */
   get certificateHashes() {
     const { hash, next } = this.#certificate;
     return next ? [hash, next] : [hash];
   }
 
-  /** The certificate of now, and each change of it or of the next one's hash, until the server ends. */
   certificates() {
     return this.#process.certificates.values();
   }
 
-  /** The server's counters, the latest each time, until it ends. */
   stats() {
     return this.#process.stats.values();
   }
 
-  /**
-   * Answers what clients have asked for, closes every connection and ends the worker. Never rejects: see `closed`.
-   * @returns {Promise<void>}
-   */
   async stop() {
     this.#process.stop();
     await this.closed.catch(() => {});
@@ -124,7 +89,7 @@ export class RunningServer {
 
 /** @param {{cert_sha256: string, cert_pem: string, next_sha256?: string | null}} report @returns {ServerCertificate} */
 function certificateFrom({ cert_sha256: hex, cert_pem: pem, next_sha256: next }) {
-  /** @type {(hex: string) => CertificateHash} */
+  /** @type {(hex: string) => import('./socket-iwa-server.d.ts').CertificateHash} */
   const hash = (text) => ({
     algorithm: 'sha-256',
     value: Uint8Array.from(text.match(/../g) ?? [], (digits) => parseInt(digits, 16)),
@@ -135,7 +100,7 @@ function certificateFrom({ cert_sha256: hex, cert_pem: pem, next_sha256: next })
 
 /** One run of the server in its worker. */
 class ServerProcess {
-  /** @type {Feed<ServerStats>} */
+  /** @type {Feed<Record<string, number>>} */
   stats = new Feed();
   /** @type {Feed<ServerCertificate>} */
   certificates = new Feed();

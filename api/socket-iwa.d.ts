@@ -286,3 +286,7 @@ export interface Support {
 
 /** What this context has and lacks. Never asks the user for anything. */
 export function checkSupport(): Promise<Support>;
+
+// --- the QUIC server ---------------------------------------------------------------------------------------------------
+
+export * from './socket-iwa-server.js';

@@ -55,7 +55,8 @@ async fn serve(link: Rc<Link>, route: String, session: Session) {
     let ended = async {
         match select(pin!(session.closed()), pin!(host.closed())).await {
             Either::Left((webtransport::Close { code, reason, clean }, _)) => host.close(Close { clean, code, reason }),
-            Either::Right((Close { code, reason, .. }, _)) => session.close(code, &reason),
+            Either::Right((Close { clean: true, code, reason }, _)) => session.close(code, &reason),
+            Either::Right(_) => session.abort(),
         }
         // The host answers a close with its own.
         host.closed().await;

@@ -10,7 +10,6 @@ use futures_util::future::FutureExt;
 use h3::error::{Code, StreamError};
 use http::{HeaderName, HeaderValue, Request, Response};
 
-use super::SESSION_GONE;
 use super::capsule::{self, Capsule, Capsules};
 use super::session::{Close, Session};
 use super::sessions::Sessions;
@@ -87,10 +86,17 @@ async fn run(session: &Session, stream: &mut RequestStream) -> Result<(), Stream
         })
         .await?;
         match next {
+            Next::Asked(Close { clean: false, .. }) => {
+                stream.stop_sending(Code::H3_INTERNAL_ERROR);
+                stream.stop_stream(Code::H3_INTERNAL_ERROR);
+                return Ok(());
+            }
             Next::Asked(close) => {
-                stream.stop_sending(Code::from(u64::from(SESSION_GONE)));
                 stream.send_data(capsule::close(close.code, &close.reason)).await?;
-                return stream.finish().await;
+                stream.finish().await?;
+                // Chromium 156 takes a session for lost when it is told to stop sending before it has read why.
+                while stream.recv_data().await?.is_some() {}
+                return Ok(());
             }
             Next::Data(data) => {
                 capsules.push(data);

@@ -184,6 +184,13 @@ impl Session {
         self.core.end(close);
     }
 
+    /// Breaks the session off: the client sees it lost, and not closed.
+    pub fn abort(&self) {
+        let close = Close { reason: "it was broken off here".into(), ..Close::default() };
+        self.core.state.borrow_mut().asked.get_or_insert_with(|| close.clone());
+        self.core.end(close);
+    }
+
     /// Waits for the session's end, by whichever side.
     pub async fn closed(&self) -> Close {
         poll_fn(|cx| match self.core.poll_state::<()>(cx, |_| None) {
