@@ -1,16 +1,7 @@
 /** runProgram in a browser: a worker for each program, in a page or a worker of an app. */
 import { ProgramError } from './program-error.js';
 import { RunningProgram } from './program/running-program.js';
-
-/** An app whose policy names its Trusted Types policies has to name this one. @type {any} */
-let scripts;
-
-/** @param {string} url @returns {any} what `new Worker` takes where Trusted Types are required, as in every IWA */
-function trusted(url) {
-  const { trustedTypes } = /** @type {any} */ (globalThis);
-  scripts ??= trustedTypes?.createPolicy('socket-iwa', { createScriptURL: (/** @type {string} */ text) => text });
-  return scripts ? scripts.createScriptURL(url) : url;
-}
+import { trusted } from './trusted-url.js';
 
 /** @type {typeof import('./socket-iwa.d.ts').runProgram} */
 export function runProgram(url, options = {}) {

@@ -1,19 +1,10 @@
 /** `startServer` in a page or a worker of an Isolated Web App. */
 import { ServerError } from './server-error.js';
 import { startServerOn } from './server.js';
+import { trusted } from './trusted-url.js';
 
 export { ServerError } from './server-error.js';
 export { GatewayError } from './gateway.js';
-
-/** @type {any} */
-let scripts;
-
-/** @param {URL} url @returns {any} what `new Worker` takes where Trusted Types are required, as in every IWA */
-function trusted({ href }) {
-  const { trustedTypes } = /** @type {any} */ (globalThis);
-  scripts ??= trustedTypes?.createPolicy('socket-iwa-server', { createScriptURL: (/** @type {string} */ text) => text });
-  return scripts ? scripts.createScriptURL(href) : href;
-}
 
 /** @type {import('./server.js').ServerPlatform} */
 const platform = {
@@ -38,7 +29,7 @@ const platform = {
     const url = new URL('./server-worker.js', import.meta.url);
     let worker;
     try {
-      worker = new Worker(trusted(url), { type: 'module', name: 'socket-iwa-server' });
+      worker = new Worker(trusted(url.href), { type: 'module', name: 'socket-iwa-server' });
     } catch (error) {
       throw new ServerError(`start the server: its worker ${url.href} could not be started: ${error}`,
         { code: 'ERR_WORKER', cause: error });

@@ -17,7 +17,10 @@ import { portStreams } from './gateway-port.js';
  * @property {string[]} [mounts] directories of the machine, which the program sees under their own names; on Node
  * @property {MessagePort} [gateway] to the handlers: the program's descriptor 3
  */
-/** @typedef {{start: StartOrder} | {stop: true}} Order `start` comes once */
+/**
+ * @typedef {{start: StartOrder} | {input: string} | {stop: true}} Order `start` comes once; `input` is a line for the server's
+ *   standard input, and `stop` ends that: then the server closes its connections and exits
+ */
 /** @typedef {ProgramMessage | {kept: ProgramFile}} News the last one is `exit` or `failed` */
 
 /**
@@ -62,6 +65,7 @@ export function hostServer(tell) {
   return {
     obey(order) {
       if ('start' in order) void run(order.start);
+      else if ('input' in order) stdin.push(new TextEncoder().encode(`${order.input}\n`));
       else stdin.end();
     },
     fail: (error) => reporter.fail(error),

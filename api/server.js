@@ -272,7 +272,7 @@ function drainTime(args) {
  * @returns {Promise<RunningServer>}
  */
 export async function startServerOn(platform, options) {
-  const { args = [], signal, onLog = () => {}, module = platform.module() } = options;
+  const { args = [], signal, onLog = () => {}, module } = options;
   const { text, port } = listenArgument(options.listen);
   const tried = `start the server on ${text}`;
   signal?.throwIfAborted();
@@ -294,16 +294,19 @@ export async function startServerOn(platform, options) {
       letGo();
     });
     serveGateway(channel, options);
-    worker.send({ start: { module: String(module), keep: [], gateway: theirs, ...order } }, [theirs]);
+    worker.send({ start: { module: String(module ?? platform.module()), keep: [], gateway: theirs, ...order } }, [theirs]);
   } catch (error) {
     channel.end();
     letGo();
     throw error;
   }
   const abort = () => process.end(signal?.reason);
+  if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort, { once: true });
   try {
-    const server = new RunningServer(process, await process.ready);
+    const report = await process.ready;
+    if (port === 0) process.ended.catch(() => {}).then(await holdPort(report.port, tried));
+    const server = new RunningServer(process, report);
     signal?.addEventListener('abort', () => process.stop(), { once: true });
     return server;
   } finally {

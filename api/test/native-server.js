@@ -9,6 +9,12 @@ import { serveGateway } from '../gateway.js';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 
+/** What an app under test needs beside the API: these tests' handlers, and the server. */
+export const SERVER_MOUNTS = {
+  '/test/': fileURLToPath(new URL('.', import.meta.url)),
+  '/dist/': `${repository}target/dist`,
+};
+
 /** A failure, not a measurement. Milliseconds. */
 const LIMIT = 60_000;
 

@@ -2,13 +2,11 @@
 // Web App in Chromium: requests of the independent client, WebTransport of a page in another Chromium.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { buildApp } from '../../iwa/build.mjs';
-import { launchIsolatedApp } from '../../iwa/isolated-app.mjs';
 import { openBrowserPage } from '../../xtask/tests/browser-page.js';
 import { startServer } from '../server-node.js';
+import { launchApp } from './browser/support.js';
 import { makeHandlers } from './handlers.js';
-import { request, startNative } from './native-server.js';
+import { SERVER_MOUNTS, request, startNative } from './native-server.js';
 
 /** SHA-256 of 4 MiB of the client's stream of bytes (socket-iwa-client sha256). */
 const FOUR_MIB = String(4 << 20);
@@ -24,13 +22,11 @@ const RUNTIMES = {
     return { ready: { address, port, cert_sha256: hex }, stop: () => server.stop() };
   },
   async chromium() {
-    const directory = await buildApp({ out: fileURLToPath(new URL('../../target/api-test-app', import.meta.url)) });
-    const app = await launchIsolatedApp({ directory });
-    app.mount('/test/', fileURLToPath(new URL('.', import.meta.url)));
+    const app = await launchApp({ mounts: SERVER_MOUNTS });
     const ready = await app.page.evaluate(`(async () => {
       const { startServer } = await import('/api/index.js');
       const { makeHandlers } = await import('/test/handlers.js');
-      const { address, port, certificateHash: { hex } } = globalThis.server = await startServer(makeHandlers());
+      const { address, port, certificateHash: { hex } } = globalThis.server = await startServer({ ...makeHandlers(), module: '/dist/socket-iwa-server.js' });
       return { address, port, cert_sha256: hex };
     })()`).catch(async (error) => {
       await app.close();
@@ -160,7 +156,8 @@ for (const [runtime, start] of Object.entries(RUNTIMES)) {
         const one = (await session.createUnidirectionalStream()).getWriter();
         await one.write(new TextEncoder().encode('one way'));
         await one.close();
-        const { value } = await session.incomingUnidirectionalStreams.getReader().read();
+        const { value: back } = await session.incomingUnidirectionalStreams.getReader().read();
+        const oneWay = await new Response(back).text();
         const datagrams = session.datagrams.writable.getWriter();
         const datagram = session.datagrams.readable.getReader().read();
         // One may be lost; then there is another.
@@ -172,7 +169,7 @@ for (const [runtime, start] of Object.entries(RUNTIMES)) {
         const { value: told } = await heard.incomingUnidirectionalStreams.getReader().read();
         return {
           same: bytes.length === sent.length && bytes.every((/** @type {number} */ byte, /** @type {number} */ index) => byte === sent[index]),
-          one: await new Response(value).text(),
+          one: oneWay,
           datagram: decoded,
           told: JSON.parse(await new Response(told).text()),
         };

@@ -124,6 +124,12 @@ impl Client {
         connecting.map_err(|error| Error::new(format!("connect to {server}"), error))
     }
 
+    /// Closes its connections, and waits for a second at most until that is told.
+    pub async fn close(&self) {
+        self.endpoint.close(0u32.into(), b"");
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.endpoint.wait_idle()).await;
+    }
+
     /// The socket and its connections.
     pub(crate) fn endpoint(&self) -> &quinn::Endpoint {
         &self.endpoint

@@ -133,6 +133,10 @@ impl Suite {
                 node_test("server in Chromium", files(&["xtask/tests/chromium.test.js"]))?,
                 node_test("WebTransport from a page", files(&["xtask/tests/webtransport.test.js"]))?,
                 node_test("fetch from a page", files(&["xtask/tests/fetch.test.js"]))?,
+                node_test(
+                    "handlers in JavaScript",
+                    files(&["api/test/server.test.js", "api/test/start-server.test.js"]),
+                )?,
             ],
             Self::Interop => match extent {
                 // All suites run: one of them is tickets.

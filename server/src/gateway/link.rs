@@ -422,3 +422,6 @@ impl Link {
         (sending, Receiving::new(self.clone(), id))
     }
 }
+
+#[cfg(test)]
+mod tests;

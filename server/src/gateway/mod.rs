@@ -197,3 +197,58 @@ impl Handled {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a host that begins with these bytes is told.
+    fn refusal(bytes: &[u8]) -> String {
+        let (mut host, server) = UnixStream::pair().unwrap();
+        host.write_all(bytes).unwrap();
+        host.shutdown(std::net::Shutdown::Write).unwrap();
+        Gateway::connect(server).unwrap_err()
+    }
+
+    fn hello(json: &str) -> BytesMut {
+        let mut bytes = BytesMut::new();
+        Frame { id: 0, kind: Kind::Hello(Bytes::copy_from_slice(json.as_bytes())) }.encode(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn a_host_that_says_hello_is_answered_with_the_window() {
+        let (mut host, server) = UnixStream::pair().unwrap();
+        host.write_all(&hello(r#"{"version":1,"http":["/a","/b/*"],"webtransport":["/c"],"standard":true}"#)).unwrap();
+        let gateway = Gateway::connect(server).unwrap();
+        let expected = Handled {
+            http: vec!["/a".into(), "/b/*".into()],
+            webtransport: vec!["/c".into()],
+            standard: true,
+        };
+        assert_eq!(gateway.handled, expected);
+        let mut answer = BytesMut::new();
+        read(&mut host, &mut answer).unwrap();
+        let Frame { id: 0, kind: Kind::Hello(said) } = Frame::decode(&mut answer).unwrap().unwrap() else { panic!() };
+        assert_eq!(serde_json::from_slice::<Value>(&said).unwrap()["window"], WINDOW);
+    }
+
+    #[test]
+    fn a_host_that_says_something_else_is_refused_with_what_is_wrong() {
+        for (bytes, named) in [
+            (BytesMut::new(), "ended the stream"),
+            (hello("{"), "hello: EOF"),
+            (hello("{}"), "version null"),
+            (hello(r#"{"version":2}"#), "version 2"),
+            (hello(r#"{"version":1,"http":"/"}"#), "http is no array"),
+            (hello(r#"{"version":1,"webtransport":["c"]}"#), "\"c\" of webtransport"),
+            (BytesMut::from(&[4; 12][..]), "262144"),
+        ] {
+            let refused = refusal(&bytes);
+            assert!(refused.contains(named), "{refused}");
+        }
+        let mut other = BytesMut::new();
+        Frame { id: 2, kind: Kind::End }.encode(&mut other);
+        assert!(refusal(&other).contains("another frame"));
+    }
+}
