@@ -221,11 +221,8 @@ mod tests {
         let (mut host, server) = UnixStream::pair().unwrap();
         host.write_all(&hello(r#"{"version":1,"http":["/a","/b/*"],"webtransport":["/c"],"standard":true}"#)).unwrap();
         let gateway = Gateway::connect(server).unwrap();
-        let expected = Handled {
-            http: vec!["/a".into(), "/b/*".into()],
-            webtransport: vec!["/c".into()],
-            standard: true,
-        };
+        let expected =
+            Handled { http: vec!["/a".into(), "/b/*".into()], webtransport: vec!["/c".into()], standard: true };
         assert_eq!(gateway.handled, expected);
         let mut answer = BytesMut::new();
         read(&mut host, &mut answer).unwrap();
