@@ -92,8 +92,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().max_body, help_heading = LIMITS)]
     max_body: u64,
 
-    /// Make clients prove their address first, at the price of a round trip: always, while half of --max-handshakes is in
-    /// flight, or never
+    /// Make clients prove their address first, at the price of a round trip: always, while 32
+    /// handshakes (or half of --max-handshakes) are in flight, or never
     #[arg(long, value_name = "WHEN", default_value = "under-load", help_heading = TRANSPORT)]
     retry: RetryArgument,
     /// Congestion control

@@ -69,7 +69,7 @@ pub struct Config {
 pub enum Retry {
     /// Each time.
     Always,
-    /// While half of the handshakes allowed are in flight.
+    /// While 32 handshakes are in flight, or half of those allowed.
     UnderLoad,
     /// Never.
     Never,

@@ -17,6 +17,8 @@ pub struct Stats {
     pub refused_total: Cell<u64>,
     /// Connection attempts answered with a Retry.
     pub retries_total: Cell<u64>,
+    /// First packets of strangers that were passed over, because there were too many.
+    pub initials_dropped_total: Cell<u64>,
     /// Connections that began with a ticket.
     pub resumed_total: Cell<u64>,
     /// Connections whose early data was accepted.
@@ -59,6 +61,7 @@ impl Stats {
             "handshakes_timed_out_total": self.handshakes_timed_out_total.get(),
             "refused_total": self.refused_total.get(),
             "retries_total": self.retries_total.get(),
+            "initials_dropped_total": self.initials_dropped_total.get(),
             "resumed_total": self.resumed_total.get(),
             "early_data_total": self.early_data_total.get(),
             "key_updates_total": self.key_updates_total.get(),

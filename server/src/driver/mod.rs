@@ -2,6 +2,7 @@
 //! It knows nothing of any application protocol beyond its name.
 
 mod commands;
+mod knocks;
 mod receive;
 mod stop;
 mod transmit;

@@ -1,12 +1,14 @@
 //! The loop's way in: datagrams to their connections, and new clients in or away.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use bytes::BytesMut;
 use quinn_proto::{DatagramEvent, EcnCodepoint, Incoming, Transmit};
-use socket_iwa::Datagram;
+use socket_iwa::{Datagram, UdpSocket};
 
+use super::knocks::{Knocks, is_knock};
 use super::transmit::answer;
 use super::{Clients, Entry, Server};
 use crate::admission::{Load, Verdict};
@@ -22,12 +24,15 @@ impl Server {
     pub(super) fn receive(&mut self) -> io::Result<()> {
         let Self { socket, received, clients, .. } = self;
         let mut response = Vec::new();
+        let mut knocks = Knocks::default();
         for _ in 0..RECEIVE_BATCHES {
             let now = Instant::now();
             let outcome = socket.receive(received, |datagram| {
-                response.clear();
-                if let Some(transmit) = clients.handle_datagram(now, &datagram, &mut response) {
-                    answer(socket, &clients.context.stats, &transmit, &response);
+                clients.count_datagram(&datagram);
+                if is_knock(datagram.payload) && !knocks.in_order() {
+                    knocks.wait(datagram.remote, Received::from(&datagram));
+                } else {
+                    clients.answer(socket, now, Received::from(&datagram), &mut response);
                 }
             });
             match outcome {
@@ -41,26 +46,56 @@ impl Server {
                 }
             }
         }
+        let (newest, passed_over) = knocks.end_turn();
+        add(&clients.context.stats.initials_dropped_total, passed_over);
+        let now = Instant::now();
+        for knock in newest {
+            clients.answer(socket, now, knock, &mut response);
+        }
         clients.count();
         Ok(())
     }
 }
 
+/// A datagram with memory of its own.
+struct Received {
+    remote: SocketAddr,
+    local_ip: Option<IpAddr>,
+    ecn: Option<EcnCodepoint>,
+    payload: BytesMut,
+}
+
+impl From<&Datagram<'_>> for Received {
+    fn from(&Datagram { remote, local_ip, ecn, payload }: &Datagram<'_>) -> Self {
+        Self { remote, local_ip, ecn: ecn.and_then(EcnCodepoint::from_bits), payload: payload.into() }
+    }
+}
+
 impl Clients {
-    /// Gives a datagram to whom it belongs. Returns what the endpoint itself answers, its bytes in `response`.
-    fn handle_datagram(&mut self, now: Instant, datagram: &Datagram<'_>, response: &mut Vec<u8>) -> Option<Transmit> {
+    fn count_datagram(&self, datagram: &Datagram<'_>) {
         let stats = &self.context.stats;
         add(&stats.datagrams_received, 1);
         add(&stats.bytes_received, datagram.payload.len() as u64);
+        add(&stats.datagrams_ecn, datagram.ecn.and_then(EcnCodepoint::from_bits).is_some().into());
+    }
+
+    /// Gives a datagram to whom it belongs, and sends what the endpoint itself answers; `response` is room for that.
+    fn answer(&mut self, socket: &UdpSocket, now: Instant, datagram: Received, response: &mut Vec<u8>) {
+        response.clear();
+        if let Some(transmit) = self.handle_datagram(now, datagram, response) {
+            answer(socket, &self.context.stats, &transmit, response);
+        }
+    }
+
+    /// Gives a datagram to whom it belongs. Returns what the endpoint itself answers, its bytes in `response`.
+    fn handle_datagram(&mut self, now: Instant, datagram: Received, response: &mut Vec<u8>) -> Option<Transmit> {
+        let Received { remote, local_ip, ecn, payload } = datagram;
         // Nothing can be sent to port 0, so nothing from there is worth a connection's state.
-        if datagram.remote.port() == 0 {
-            add(&stats.send_errors, 1);
+        if remote.port() == 0 {
+            add(&self.context.stats.send_errors, 1);
             return None;
         }
-        let ecn = datagram.ecn.and_then(EcnCodepoint::from_bits);
-        add(&stats.datagrams_ecn, ecn.is_some().into());
-        let payload = BytesMut::from(datagram.payload);
-        match self.endpoint.handle(now, datagram.remote, datagram.local_ip, ecn, payload, response)? {
+        match self.endpoint.handle(now, remote, local_ip, ecn, payload, response)? {
             DatagramEvent::ConnectionEvent(handle, event) => {
                 if let Some(Entry { connection, .. }) = self.connections.get(&handle) {
                     connection.with_proto(|proto| proto.handle_event(event));

@@ -28,13 +28,13 @@ async fn passes(server: &Server, name: &str) {
 
 #[tokio::test]
 async fn a_flood_of_first_packets_costs_bounded_memory_and_is_let_go() {
-    let limits = ["--max-handshakes", "100", "--handshake-timeout", "2", "--stats-interval", "1"];
-    let server = Server::start(&limits);
+    let server = Server::start(&["--handshake-timeout", "2", "--stats-interval", "1"]);
     let before = server.peak_memory();
     passes(&server, "a_flood_of_first_packets_holds_up_nobody").await;
     let grown = server.peak_memory() - before;
-    // The flood began 2000 connections, of which each that is accepted costs some 60 KiB.
-    assert!(grown < 20 << 20, "{grown} bytes");
+    // The flood began 2000 connections, of which each that is accepted costs some 60 KiB: half of --max-handshakes would
+    // be 30 MiB.
+    assert!(grown < 10 << 20, "{grown} bytes");
     let stats = once_alone(server).await;
     assert!(stats["handshakes"] == 0 && stats["retries_total"].as_u64() > Some(0), "{stats}");
 }
