@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use quinn_proto::crypto::rustls::QuicServerConfig;
 use quinn_proto::{
-    ConnectionId, EndpointConfig, HashedConnectionIdGenerator, MtuDiscoveryConfig, ServerConfig, TransportConfig,
-    ValidationTokenConfig, VarInt,
+    AckFrequencyConfig, ConnectionId, EndpointConfig, HashedConnectionIdGenerator, MtuDiscoveryConfig, ServerConfig,
+    TransportConfig, ValidationTokenConfig, VarInt,
 };
 use ring::{hkdf, hmac};
 use rustls::crypto::{CryptoProvider, ring as provider};
@@ -29,6 +29,13 @@ pub const LOOPBACK_MTU: u16 = 16_384;
 /// QUIC version 1 (RFC 9000). quinn-proto 0.11 speaks it and the drafts before it, which nobody does any more, and has
 /// no version 2 (RFC 9369): a client that asks for that is told of version 1.
 const VERSIONS: [u32; 1] = [1];
+
+/// What clients are asked for that know how (draft-ietf-quic-ack-frequency; quinn does): an acknowledgement after so many
+/// packets, or after so long. RFC 9000 has one after two packets or 25 ms. To receive one costs a server in Chromium as
+/// much as to send a datagram, and a download of 32 MiB in datagrams of 1452 bytes brought 12,700 of them for 28,700
+/// packets. The time also bounds what a loss at the end of a burst costs.
+const ACK_AFTER: u32 = 8;
+const ACK_DELAY: Duration = Duration::from_millis(5);
 
 /// The least memory of a connection: a datagram of the largest kind must fit each of its parts.
 const MIN_CONNECTION_MEMORY: u32 = 1 << 20;
@@ -184,6 +191,8 @@ fn transport(config: &Config, mtu: u16, congestion: &Congestion) -> Result<Trans
     let mut discovery = MtuDiscoveryConfig::default();
     // A search that ends within a 64th of its range is near enough, and has six steps.
     discovery.upper_bound(mtu).minimum_change((mtu / 64).max(20));
+    let mut acknowledgements = AckFrequencyConfig::default();
+    acknowledgements.ack_eliciting_threshold(ACK_AFTER.into()).max_ack_delay(Some(ACK_DELAY));
     let memory = Memory::of(config);
     let mut transport = TransportConfig::default();
     transport
@@ -195,6 +204,7 @@ fn transport(config: &Config, mtu: u16, congestion: &Congestion) -> Result<Trans
         .datagram_receive_buffer_size(Some(memory.datagrams))
         .datagram_send_buffer_size(memory.datagrams)
         .mtu_discovery_config(Some(discovery))
+        .ack_frequency_config(Some(acknowledgements))
         .congestion_controller_factory(Arc::new(congestion.clone()))
         .keep_alive_interval(config.keep_alive)
         .max_idle_timeout(Some(idle_timeout));

@@ -101,6 +101,14 @@ async fn each_congestion_control_carries_a_download() {
 }
 
 #[tokio::test]
+async fn a_client_that_knows_how_is_asked_for_fewer_acknowledgements() {
+    let server = Server::start(&[]);
+    let (connection, http) = http(&server).await;
+    assert_eq!(length_of(&http, "/bytes/4000000").await, 4_000_000);
+    assert_eq!(connection.stats().frame_rx.ack_frequency, 1);
+}
+
+#[tokio::test]
 async fn keep_alive_outlasts_the_idle_timeout() {
     let mut server = Server::start(&["--idle-timeout", "2", "--keep-alive", "1", "--stats-interval", "1"]);
     let client = Client::new(server.address, server.pin).unwrap();
