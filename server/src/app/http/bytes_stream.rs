@@ -48,13 +48,14 @@ impl Iterator for BytesStream {
             return None;
         }
         let length = CHUNK.min(usize::try_from(self.left).unwrap_or(CHUNK));
-        let words = length.div_ceil(8) as u64;
-        let mut chunk = Vec::with_capacity(words as usize * 8);
-        for index in self.next_word..self.next_word + words {
-            chunk.extend_from_slice(&word(index).to_le_bytes());
+        // Room first and words into it: word by word the growing of the vector took more time than the words (five times
+        // as much where this is compiled for size, a tenth of a whole download).
+        let mut chunk = vec![0; length.next_multiple_of(8)];
+        for (bytes, index) in chunk.chunks_exact_mut(8).zip(self.next_word..) {
+            bytes.copy_from_slice(&word(index).to_le_bytes());
         }
+        self.next_word += chunk.len() as u64 / 8;
         chunk.truncate(length);
-        self.next_word += words;
         self.left -= length as u64;
         Some(chunk.into())
     }
