@@ -17,9 +17,12 @@ const BUFFER_DEFAULT = 212992;
 
 /**
  * Asked of the system for every socket, in bytes: it holds what arrives while the program computes and nothing can be
- * read, which is not bounded by SO_RCVBUF here; and SO_RCVBUF may be set after the browser has opened the socket.
+ * read, which is not bounded by SO_RCVBUF here; and SO_RCVBUF may be set after the browser has opened the socket. Stripes
+ * share it, down to a quarter for each, as a flow comes by one of them alone: all of them full are a flood, and what is
+ * behind it waits until they are read (0.3 s with eight times the whole).
  */
 const SYSTEM_RECEIVE_BUFFER = 1 << 20;
+const SHARES_MAX = 4;
 
 /** 65,535 bytes of IP packet or payload, less the headers counted in it: RFC 791, RFC 8200, RFC 768. */
 const LENGTH_MAX_4 = 65507;
@@ -89,7 +92,7 @@ export class UdpSocket extends SocketBase {
       shared: this.reuseAddress || this.reusePort,
       broadcast: this.broadcast,
       multicast: this.multicast,
-      receiveBufferSize: Math.max(this.askedReceiveBuffer ?? 0, SYSTEM_RECEIVE_BUFFER),
+      receiveBufferSize: Math.max(this.askedReceiveBuffer ?? 0, SYSTEM_RECEIVE_BUFFER / Math.min(this.stripes, SHARES_MAX)),
       sendBufferSize: this.askedSendBuffer,
       onDatagram: (message) => this.deliver(message),
       onDrain: () => {

@@ -361,6 +361,16 @@ test('stripes share one port, and writes go to the one with the least outstandin
   assert.deepEqual(stripes.map(({ written }) => written.length), [2, 2, 2]);
 });
 
+test('the system holds as much for many stripes as for a few, and never less than a flow needs', async () => {
+  const asked = [];
+  for (const stripes of [1, 2, 8]) {
+    const { socket, browser } = create({ stripes });
+    await bind(socket);
+    asked.push(browser.open().map(({ options }) => (options.receiveBufferSize ?? 0) / 1024));
+  }
+  assert.deepEqual(asked, [[1024], [512, 512], Array(8).fill(256)]);
+});
+
 test('every stripe is read from', async () => {
   const { socket, browser } = create({ stripes: 2 });
   await bind(socket);
