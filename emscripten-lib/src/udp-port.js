@@ -275,7 +275,7 @@ export class UdpPort {
     // Least outstanding, in turn among equals.
     const start = this.next++ % stripes.length;
     let best = stripes[start];
-    for (let i = 1; i < stripes.length; i++) {
+    for (let i = 1; i < stripes.length && best.written.length > 0; i++) {
       const stripe = stripes[(start + i) % stripes.length];
       if (stripe.written.length < best.written.length) best = stripe;
     }
