@@ -1,11 +1,17 @@
 //! Initial packets by the byte. Their keys are no secret: they are made of the connection ID that the client begins with
 //! (RFC 9001, section 5.2). So anybody can write one with anything in it, and read what a server says in its own.
 
-use rustls::quic::{Keys, Version};
+use std::sync::Arc;
+
+use quinn::VarInt;
+use quinn_proto::coding::Codec;
+use rustls::quic::{ClientConnection, Keys, Version};
 use rustls::{CipherSuite, Side, SupportedCipherSuite};
 
+use crate::Error;
+
 /// The least that a datagram with an Initial packet holds (RFC 9000, section 14.1).
-pub(crate) const MIN_DATAGRAM: usize = 1200;
+pub const MIN_DATAGRAM: usize = 1200;
 
 fn keys(id: &[u8]) -> Option<Keys> {
     let provider = rustls::crypto::ring::default_provider();
@@ -50,7 +56,8 @@ pub(crate) fn open(mut datagram: Vec<u8>, id: &[u8]) -> Option<Vec<u8>> {
 /// # Panics
 ///
 /// When the frames don't fit.
-pub(crate) fn seal(id: &[u8; 8], source: &[u8; 8], frames: &[u8], length: usize) -> Vec<u8> {
+#[must_use]
+pub fn seal(id: &[u8; 8], source: &[u8; 8], frames: &[u8], length: usize) -> Vec<u8> {
     const NUMBER: usize = 4;
     let keys = keys(id).expect("the provider has the Initial cipher suite").local;
     // A long header of type 0, a packet number of four bytes, version 1, both IDs, and no token (RFC 9000, section 17.2.2).
@@ -76,6 +83,46 @@ pub(crate) fn seal(id: &[u8; 8], source: &[u8; 8], frames: &[u8], length: usize)
     let number = &mut rest[number_at - 1..][..NUMBER];
     keys.header.encrypt_in_place(&sample, first, number).expect("the sample is of the right length");
     packet
+}
+
+/// Variable-length integers, one after the other.
+pub(crate) fn varints(values: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for &value in values {
+        VarInt::from_u64(value).expect("the value is below 2^62").encode(&mut bytes);
+    }
+    bytes
+}
+
+/// A CRYPTO frame (RFC 9000, section 19.6).
+pub(crate) fn crypto(offset: u64, data: &[u8]) -> Vec<u8> {
+    [varints(&[0x06, offset, data.len() as u64]), data.to_vec()].concat()
+}
+
+/// A transport parameter (RFC 9000, section 18).
+pub(crate) fn parameter(id: u64, value: &[u8]) -> Vec<u8> {
+    [varints(&[id, value.len() as u64]), value.to_vec()].concat()
+}
+
+/// A CRYPTO frame with a ClientHello of `tls`, of a client that has these transport parameters.
+pub(crate) fn client_hello(tls: rustls::ClientConfig, parameters: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let name = "localhost".try_into().expect("it is a name");
+    let connection = ClientConnection::new(Arc::new(tls), Version::V1, name, parameters);
+    let mut hello = Vec::new();
+    connection.map_err(|error| Error::new("make a ClientHello", error))?.write_hs(&mut hello);
+    Ok(crypto(0, &hello))
+}
+
+/// The frames of the first packet of a client of HTTP/3 with this source connection ID: a whole ClientHello, which a server
+/// answers with its handshake.
+///
+/// # Errors
+///
+/// When none can be made.
+pub fn first_flight(source: &[u8; 8]) -> Result<Vec<u8>, Error> {
+    let mut tls = crate::tls(crate::Pins::default().verifier());
+    tls.alpn_protocols = vec![b"h3".to_vec()];
+    client_hello(tls, parameter(0x0f, source))
 }
 
 /// Reads from the front of a slice.

@@ -5,7 +5,7 @@ pub mod cases;
 pub mod check;
 mod forged;
 mod http3;
-mod initial;
+pub mod initial;
 pub mod interop;
 mod pinned;
 pub mod request;
@@ -142,7 +142,8 @@ impl Client {
 }
 
 /// TLS 1.3 with the trust of `verifier`.
-pub(crate) fn tls(verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>) -> rustls::ClientConfig {
+#[must_use]
+pub fn tls(verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>) -> rustls::ClientConfig {
     rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("the provider has TLS 1.3 cipher suites")
@@ -152,7 +153,8 @@ pub(crate) fn tls(verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>)
 }
 
 /// quinn's configuration with that of TLS.
-pub(crate) fn quic(tls: rustls::ClientConfig) -> quinn::ClientConfig {
+#[must_use]
+pub fn quic(tls: rustls::ClientConfig) -> quinn::ClientConfig {
     let crypto = QuicClientConfig::try_from(tls).expect("the provider has the Initial cipher suite");
     quinn::ClientConfig::new(Arc::new(crypto))
 }

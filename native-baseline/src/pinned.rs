@@ -35,7 +35,9 @@ impl Pins {
         self.trust().verified
     }
 
-    pub(crate) fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
+    /// Verifies certificates by these pins.
+    #[must_use]
+    pub fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
         Arc::new(PinnedVerifier { pins: self.clone(), algorithms: algorithms() })
     }
 
@@ -63,7 +65,9 @@ impl FromStr for Pin {
 }
 
 impl Pin {
-    pub(crate) fn verifier(self) -> Arc<dyn ServerCertVerifier> {
+    /// Verifies certificates by this pin.
+    #[must_use]
+    pub fn verifier(self) -> Arc<dyn ServerCertVerifier> {
         let pins = Pins::default();
         pins.add(self);
         pins.verifier()

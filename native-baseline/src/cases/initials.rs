@@ -1,17 +1,15 @@
 //! Cases of a connection's first packet: what is wrong in it, and with which code that is answered (RFC 9000, section
 //! 20.1); and floods of them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::quic::{ClientConnection, Version};
 use tokio::net::UdpSocket;
 
 use super::raw::varints;
 use super::transport::bind;
 use super::{Outcome, Target, expect};
 use crate::Error;
-use crate::initial::{Cursor, MIN_DATAGRAM, open, seal};
+use crate::initial::{self, Cursor, MIN_DATAGRAM, crypto, open, parameter, seal};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const SOURCE: &[u8; 8] = b"a client";
@@ -29,24 +27,11 @@ fn id(number: u64) -> [u8; 8] {
     (0x5eed_0000_0000_0000 | number).to_be_bytes()
 }
 
-fn crypto(offset: u64, data: &[u8]) -> Vec<u8> {
-    [varints(&[0x06, offset, data.len() as u64]), data.to_vec()].concat()
-}
-
-/// A transport parameter (RFC 9000, section 18).
-fn parameter(id: u64, value: &[u8]) -> Vec<u8> {
-    [varints(&[id, value.len() as u64]), value.to_vec()].concat()
-}
-
 /// A CRYPTO frame with the ClientHello of a client that has these transport parameters.
 fn client_hello(target: Target, parameters: Vec<u8>) -> Result<Vec<u8>, Error> {
     let mut tls = crate::tls(target.pin.verifier());
     tls.alpn_protocols = vec![b"h3".to_vec()];
-    let name = "localhost".try_into().expect("it is a name");
-    let connection = ClientConnection::new(Arc::new(tls), Version::V1, name, parameters);
-    let mut hello = Vec::new();
-    connection.map_err(|error| Error::new("make a ClientHello", error))?.write_hs(&mut hello);
-    Ok(crypto(0, &hello))
+    initial::client_hello(tls, parameters)
 }
 
 /// The code of the CONNECTION_CLOSE in an Initial packet's frames, if there is one.

@@ -8,6 +8,7 @@ use quinn_proto::coding::Codec;
 
 use super::Target;
 use crate::Error;
+pub(super) use crate::initial::varints;
 
 /// How long something that has to come may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,15 +19,6 @@ pub(super) const SETTINGS: u64 = 0x4;
 const EXTENDED_CONNECT: u64 = 0x8;
 const H3_DATAGRAM: u64 = 0x33;
 const WEBTRANSPORT: u64 = 0x2b60_3742;
-
-/// Variable-length integers, one after the other.
-pub(super) fn varints(values: &[u64]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for &value in values {
-        VarInt::from_u64(value).expect("the value is below 2^62").encode(&mut bytes);
-    }
-    bytes
-}
 
 /// A frame or a capsule.
 pub(super) fn frame(kind: u64, payload: &[u8]) -> Vec<u8> {
