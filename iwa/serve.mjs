@@ -11,18 +11,21 @@ import { saveKept } from './kept-files.mjs';
 import { launchIsolatedApp } from './isolated-app.mjs';
 import { LaunchError, within } from './launch-error.mjs';
 import { prepareServerArgs } from './server-args.mjs';
+import { profileNextWorker } from './worker-profile.mjs';
 
 const USAGE = `Usage: node iwa/serve.mjs [OPTIONS] [-- SERVER ARGUMENTS]
 
 Serves from inside a headless Chromium: installs the app of target/iwa, presses Start, prints one line when the server
 is ready, logs to stderr. Stops on SIGINT, SIGTERM or the end of its stdin.
 
-  --json               the ready line is one JSON object, as the server's own
+  --json               the ready line is one JSON object, as the server's own, with start_ms, the milliseconds since
+                       the press of Start
   --screenshot FILE    a PNG of the page, taken just before it stops
   --window WxH         the window's size in CSS pixels (default: 1280x800)
   --app DIRECTORY      the app (default: target/iwa, made by iwa/build.mjs)
   --bundle FILE        the app in a signed bundle, as iwa-pack makes it, in the place of a directory
   --chromium PATH      the browser (default: $CHROMIUM, else chromium, google-chrome, ... on $PATH)
+  --profile FILE       a CPU profile of the server's worker, from its start to its stop
   --verbose            Chromium's own messages and the page's console too
   --help               this text
 
@@ -43,6 +46,7 @@ const OPTIONS = /** @type {const} */ ({
   app: { type: 'string', default: fileURLToPath(new URL('../target/iwa', import.meta.url)) },
   bundle: { type: 'string' },
   chromium: { type: 'string' },
+  profile: { type: 'string' },
   verbose: { type: 'boolean', default: false },
   help: { type: 'boolean' },
 });
@@ -103,6 +107,7 @@ function reportRun({ json, stats, keep }) {
   /** @type {Promise<number>} */
   const ended = new Promise((resolve) => (settleEnd = resolve));
   let serverSaidWhy = false;
+  let startedAt = 0;
 
   /** @param {PageEvent} event */
   function onEvent(event) {
@@ -123,7 +128,13 @@ function reportRun({ json, stats, keep }) {
       const report = parseReport(event.line);
       if (report.ready) settleStart();
       if (!json && report.ready) process.stdout.write(`${readable(report)}\n`);
-      if (json && (stats || !report.stats)) process.stdout.write(`${event.line}\n`);
+      if (json && report.ready) {
+        process.stdout.write(`${JSON.stringify({ ...report, start_ms: Math.round(performance.now() - startedAt) })}\n`);
+      } else if (json && (stats || !report.stats)) {
+        process.stdout.write(`${event.line}\n`);
+      }
+    } else if (event.state === 'starting') {
+      startedAt = performance.now();
     } else if (event.state === 'stopped') {
       settleEnd(event.exitCode ?? 0);
     } else if (event.failure) {
@@ -142,14 +153,16 @@ function reportRun({ json, stats, keep }) {
  * @param {import('./isolated-app.mjs').IsolatedApp} app
  * @param {import('./server-args.mjs').ServerLaunch} launch
  * @param {Promise<unknown>} stopAsked
- * @param {string} [screenshot] file
+ * @param {{screenshot?: string, profile?: string}} wanted files
  * @returns {Promise<number>} exit code
  */
-async function serve({ page, lost }, { listen, args, files, keep, json, stats }, stopAsked, screenshot) {
+async function serve({ page, lost }, { listen, args, files, keep, json, stats }, stopAsked, { screenshot, profile }) {
   const { onEvent, started, ended } = reportRun({ json, stats, keep });
   await within('reach the app’s page', READY_LIMIT, listenTo(page, onEvent), [lost]);
   const options = { listen, args, files, keep };
   await page.evaluate((o) => /** @type {any} */ (globalThis).socketIwa.configure(o), options);
+  const profiling = profile ? profileNextWorker(page, profile) : undefined;
+  profiling?.catch(() => {}); // a page that was lost has said so
   await within('press Start', READY_LIMIT, page.click('#start'), [lost]);
   await within('start the server in the app', READY_LIMIT, Promise.race([started, ended, stopAsked]), [lost]);
   await Promise.race([ended, stopAsked, lost]);
@@ -157,6 +170,11 @@ async function serve({ page, lost }, { listen, args, files, keep, json, stats },
   if (screenshot) {
     const image = await within('take the screenshot', STOP_LIMIT, page.screenshot({ type: 'png' }), [lost]);
     await writeFile(screenshot, image);
+  }
+  // Of a server that ended by itself there is none: its worker is gone.
+  if (profiling) {
+    const written = Promise.race([profiling.then((write) => write()), ended]);
+    await within(`write ${profile}`, STOP_LIMIT, written, [lost]);
   }
   // Enabled while there is a server to stop.
   const stop = page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector('#stop:enabled'))?.click());
@@ -203,7 +221,7 @@ async function main(signal) {
     const { page } = app;
     if (values.verbose) page.on('console', (message) => process.stderr.write(`page: ${message.text()}\n`));
     page.on('pageerror', (error) => process.stderr.write(`page: ${error instanceof Error ? error.stack : error}\n`));
-    return await serve(app, launch, stopAsked, values.screenshot);
+    return await serve(app, launch, stopAsked, values);
   } finally {
     await app.close();
   }
