@@ -3,9 +3,9 @@
 //   out  {"ready": "Chrome/156.0"}, {"id": 1, "line": "port 1234"}, {"id": 1, "code": 0, "stderr": ""}
 // Ends when its standard input does. It knows nothing of what the programs do.
 import { createInterface } from 'node:readline';
-import { writeFile } from 'node:fs/promises';
 import { runMain } from '../iwa/command.mjs';
 import { withBrowser } from '../iwa/program-runner.mjs';
+import { profileNextWorker } from '../iwa/worker-profile.mjs';
 
 /** Seconds; whoever asks has shorter limits. */
 const PROGRAM_LIMIT = 120;
@@ -28,7 +28,7 @@ await runMain('socket-iwa-bench (Chromium)', (signal) => withBrowser(async (run,
     const stop = new AbortController();
     stops.set(id, stop);
     try {
-      const profiled = profile ? profileNextWorker(app.page, profile) : undefined;
+      const profiled = profile ? profileForAWhile(app.page, profile) : undefined;
       const texts = { stdout: '', stderr: '' };
       const { code } = await run(program, args, {
         timeout: PROGRAM_LIMIT,
@@ -64,20 +64,9 @@ await runMain('socket-iwa-bench (Chromium)', (signal) => withBrowser(async (run,
   await Promise.race([orders, lost]);
 }, { signal }));
 
-/**
- * Profiles the worker that is made next for PROFILE_MS, with Chromium's own sampling profiler. Its program has to run for
- * longer.
- * @param {import('puppeteer-core').Page} page
- * @param {string} file
- */
-async function profileNextWorker(page, file) {
-  /** @type {import('puppeteer-core').WebWorker} */
-  const worker = await new Promise((resolve) => void page.once('workercreated', resolve));
-  const { client } = worker;
-  await client.send('Profiler.enable');
-  await client.send('Profiler.setSamplingInterval', { interval: 200 });
-  await client.send('Profiler.start');
+/** Of the program that starts next, which has to run for longer. @param {import('puppeteer-core').Page} page @param {string} file */
+async function profileForAWhile(page, file) {
+  const stop = await profileNextWorker(page, file);
   await new Promise((resolve) => void setTimeout(resolve, PROFILE_MS));
-  const { profile } = await client.send('Profiler.stop');
-  await writeFile(file, JSON.stringify(profile));
+  await stop();
 }

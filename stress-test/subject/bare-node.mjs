@@ -4,8 +4,9 @@ import { NodeTCPSocket } from '../../emscripten-lib/src/node/tcp-socket.js';
 import { NodeUDPSocket } from '../../emscripten-lib/src/node/udp-socket.js';
 import createModule from './bare.js';
 
-// Sockets do not keep Node running; the work does.
+// Sockets do not keep Node running; the work does, until whoever wants it has gone.
 const work = setInterval(() => {}, 1000);
+process.stdin.on('end', () => process.exit(1)).resume();
 await createModule({
   arguments: process.argv.slice(2),
   print: (line) => console.log(line),

@@ -23,8 +23,8 @@ export default async function createModule({ arguments: [mode, ...rest], print, 
   const { UDPSocket, TCPSocket, TCPServerSocket } = platform ?? /** @type {Platform} */ (/** @type {any} */ (globalThis));
   const numbers = rest.map(Number);
 
-  const openUdp = async () => {
-    const socket = new UDPSocket({ localAddress: '127.0.0.1', receiveBufferSize: UDP_BUFFER });
+  const openUdp = async (/** @type {UDPSocketOptions} */ options = {}) => {
+    const socket = new UDPSocket({ localAddress: '127.0.0.1', receiveBufferSize: UDP_BUFFER, ...options });
     const { readable, writable, localPort } = await socket.opened;
     return { reader: readable.getReader(), writer: writable.getWriter(), localPort };
   };
@@ -72,6 +72,31 @@ export default async function createModule({ arguments: [mode, ...rest], print, 
       }
       await Promise.all(flying);
       print(`sent ${sent}`);
+    },
+
+    // On several sockets of one port, whose writes the browser makes in parallel; each has its datagrams in order.
+    async 'udp-send-striped'() {
+      const [port, size, ms, count] = numbers;
+      const first = await openUdp({ multicastAllowAddressSharing: true });
+      const more = Array.from({ length: count - 1 }, () =>
+        openUdp({ multicastAllowAddressSharing: true, localPort: first.localPort }));
+      const data = new Uint8Array(size);
+      const end = performance.now() + ms;
+      const send = async (/** @type {Awaited<ReturnType<typeof openUdp>>} */ { writer }) => {
+        /** @type {Promise<void>[]} */
+        const flying = [];
+        let sent = 0;
+        while (performance.now() < end) {
+          for (let i = 0; i < 16; i++, sent++) {
+            if (flying.length >= AHEAD) await flying.shift();
+            flying.push(writer.write({ data, remoteAddress: '127.0.0.1', remotePort: port }));
+          }
+        }
+        await Promise.all(flying);
+        return sent;
+      };
+      const sent = await Promise.all([first, ...await Promise.all(more)].map(send));
+      print(`sent ${sent.reduce((sum, one) => sum + one)}`);
     },
 
     async 'udp-receive'() {

@@ -145,7 +145,7 @@ pub(crate) fn cargo() -> Command {
 
 /// `cargo run` tells a program which package it is of. ring's build script looks at those variables: passed on, they
 /// would make it compile again each time `cargo build` and `cargo xtask` take turns.
-fn forget_package(command: &mut Command) {
+pub(crate) fn forget_package(command: &mut Command) {
     let of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_package)) {
         command.env_remove(name);
@@ -155,7 +155,7 @@ fn forget_package(command: &mut Command) {
 fn native() -> Result<bool> {
     let before = modified(&Artifact::Native.outputs());
     let mut command = cargo();
-    let packages = ["socket-iwa-server", "socket-iwa-native", "socket-iwa-stress"];
+    let packages = ["socket-iwa-server", "socket-iwa-native", "socket-iwa-stress", "socket-iwa-ciphers"];
     command.args(["build", "--release"]).args(packages.map(|name| format!("--package={name}")));
     step("native server, client and relay", &mut command, LIMIT, Show::Live)?;
     expect(Artifact::Native)?;

@@ -262,6 +262,9 @@ pub(crate) struct Bench {
     /// One short round: shows that everything works, measures little
     #[arg(long)]
     quick: bool,
+    /// One very short round of a few workloads of each kind: what the suite `bench` runs
+    #[arg(long)]
+    smoke: bool,
     /// Measure only workloads whose name begins so (may be repeated)
     #[arg(long, value_name = "NAME")]
     only: Vec<OsString>,
@@ -277,13 +280,16 @@ pub(crate) struct Bench {
     /// Show the change against the JSON of an earlier run
     #[arg(long, value_name = "FILE")]
     against: Option<OsString>,
+    /// Add the figures to those of this JSON file: a long run can be made in pieces
+    #[arg(long, value_name = "FILE")]
+    into: Option<OsString>,
     /// Write CPU profiles of one longer round instead of measuring
     #[arg(long)]
     pub(crate) profile: bool,
     /// Name the workloads and end
     #[arg(long)]
-    list: bool,
-    /// What compiles the WebAssembly program
+    pub(crate) list: bool,
+    /// What compiles the WebAssembly programs
     #[arg(long, value_enum, default_value_t = Toolchain::Container)]
     pub(crate) toolchain: Toolchain,
     #[command(flatten)]
@@ -293,13 +299,14 @@ pub(crate) struct Bench {
 impl Bench {
     /// The benchmark's own options, as it takes them.
     pub(crate) fn options(&self) -> Vec<OsString> {
-        let flags = [("--quick", self.quick), ("--json", self.json), ("--list", self.list)];
+        let flags = [("--quick", self.quick), ("--smoke", self.smoke), ("--json", self.json), ("--list", self.list)];
         let mut options: Vec<OsString> = flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.into()).collect();
         let lists = [("--only", &self.only), ("--runtime", &self.runtime)];
         let values = lists.into_iter().flat_map(|(name, list)| list.iter().map(move |value| (name, value.clone())));
         let rounds = self.rounds.map(|rounds| ("--rounds", OsString::from(rounds.to_string())));
         let against = self.against.clone().map(|file| ("--against", file));
-        for (name, value) in values.chain(rounds).chain(against) {
+        let into = self.into.clone().map(|file| ("--into", file));
+        for (name, value) in values.chain(rounds).chain(against).chain(into) {
             options.extend([name.into(), value]);
         }
         options

@@ -84,6 +84,7 @@ fn dispatch(command: cli::Command) -> Result<()> {
             toolchain: bench.toolchain,
             install: !bench.install.no_install,
             profile: bench.profile,
+            runs: !bench.list,
             options: bench.options(),
         }),
         cli::Command::Clean(clean) => clean::command(clean.all),

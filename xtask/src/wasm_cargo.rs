@@ -9,7 +9,7 @@ use crate::repo;
 use crate::toolchain::{Program, Toolchain};
 use crate::user_files;
 
-const TARGET: &str = "wasm32-unknown-emscripten";
+pub(crate) const TARGET: &str = "wasm32-unknown-emscripten";
 
 /// Becomes cargo: returns only the error.
 pub(crate) fn command(toolchain: Toolchain, arguments: &[OsString], install: bool) -> Result<()> {
@@ -21,7 +21,7 @@ pub(crate) fn command(toolchain: Toolchain, arguments: &[OsString], install: boo
 }
 
 /// cargo's arguments with the target and what it needs. Commands that compile nothing get neither.
-fn for_wasm(given: &[OsString], build_std: bool) -> Vec<OsString> {
+pub(crate) fn for_wasm(given: &[OsString], build_std: bool) -> Vec<OsString> {
     const COMPILES: [&str; 8] = ["b", "build", "c", "check", "clippy", "d", "doc", "rustc"];
     let mut arguments: Vec<OsString> = vec!["--config".into(), repo::path(".cargo/wasm.toml").into()];
     let mut given = given.iter().cloned();
@@ -39,7 +39,7 @@ fn for_wasm(given: &[OsString], build_std: bool) -> Vec<OsString> {
 }
 
 /// Whether rustc has the target's standard library: a local one after `rustup target add`. The container builds it.
-fn has_standard_library(toolchain: Toolchain) -> bool {
+pub(crate) fn has_standard_library(toolchain: Toolchain) -> bool {
     if toolchain == Toolchain::Container {
         return false;
     }

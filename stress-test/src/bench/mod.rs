@@ -1,22 +1,31 @@
-//! Measures one program on Linux, as WebAssembly on Node and in Chromium, and beside each of the latter a hand-written
-//! JavaScript loop on the same Direct Sockets, which is the platform's limit. This machine keeps the time, from the other
-//! end of the sockets; runtimes take turns, and a figure is the median of the rounds.
+//! Measures programs and servers on Linux, as WebAssembly on Node and in Chromium, and beside them what they are held
+//! against: hand-written JavaScript on the same Direct Sockets, which is the platform's limit, and natively quinn's own
+//! server. This machine keeps the time, from the other end of the sockets; runtimes take turns, and a figure is the median
+//! of the rounds.
 
+mod client;
+pub mod lab;
 pub mod machine;
+mod processes;
+mod programs;
+mod quic;
+pub mod record;
 pub mod report;
-mod stream;
-pub mod subject;
-mod tcp;
-mod udp;
+pub mod runtime;
+mod scenarios;
+mod servers;
+mod sockets;
+mod subject;
 pub mod workload;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use report::{Figures, Report};
-use subject::{Launchers, Runtime};
-use workload::Workload;
+use lab::Lab;
+use report::{Figures, Report, Row};
+use runtime::Runtime;
+use workload::{Effort, Workload};
 
 /// What went wrong, in words that name what was tried and on what.
 #[derive(Debug)]
@@ -55,47 +64,78 @@ pub struct Plan {
 
 /// Runs the plan, saying what it does line by line through `progress`. A measurement that fails is named in the report and
 /// does not stop the others.
-pub fn run(plan: &Plan, launchers: &mut Launchers, progress: &dyn Fn(&str)) -> Result<Report> {
-    let mut figures: BTreeMap<(usize, Runtime), Vec<f64>> = BTreeMap::new();
+pub fn run(plan: &Plan, lab: &mut Lab, progress: &dyn Fn(&str)) -> Report {
+    let mut measured: BTreeMap<(usize, Runtime), Vec<Vec<f64>>> = BTreeMap::new();
     let mut failures = Vec::new();
-    let mut attempt = |round: usize, index: usize, runtime: Runtime, check: bool| {
+    let total = plan.measurements();
+    let mut done = 0;
+    let mut attempt = |round: usize, index: usize, runtime: Runtime| {
         let workload = &plan.workloads[index];
-        let what = if check { "check".into() } else { format!("round {round}/{}", plan.rounds) };
-        let file = plan.profiles.as_ref().map(|directory| {
-            directory.join(format!("{}-{}.cpuprofile", workload.name, runtime.name().replace(' ', "-")))
-        });
-        let measured = launchers
-            .start(runtime, &workload.arguments(plan.scale, check), file.as_deref())
-            .and_then(|mut running| workload.measure(&mut running, plan.scale, check));
-        let text = match &measured {
-            Ok(_) if check => "every byte arrived, once and in order".into(),
-            Ok(value) => format!("{} {}", report::number(*value), workload.unit.name()),
-            Err(error) => format!("FAILED: {error}"),
+        done += 1;
+        let name = runtime.name();
+        lab.profile = plan
+            .profiles
+            .as_ref()
+            .map(|directory| directory.join(format!("{}-{}.cpuprofile", workload.name, name.replace(' ', "-"))));
+        let outcome = if round == 0 {
+            workload.check(lab, runtime, plan.scale).map(|()| "every byte arrived, once and in order".into())
+        } else {
+            let effort = Effort { scale: plan.scale, round };
+            workload.measure(lab, runtime, effort).map(|values| {
+                let text = report::line(workload, &values);
+                measured.entry((index, runtime)).or_default().push(values);
+                text
+            })
         };
-        progress(&format!("{what}  {:<18} {:<13} {text}", workload.name, runtime.name()));
-        match measured {
-            Ok(value) if !check => figures.entry((index, runtime)).or_default().push(value),
-            Ok(_) => {}
-            Err(error) => failures.push(format!("{} on {}: {error}", workload.name, runtime.name())),
-        }
+        let text = outcome.unwrap_or_else(|error| {
+            failures.push(format!("{} on {name}: {error}", workload.name));
+            format!("FAILED: {error}")
+        });
+        let what = if round == 0 { "check".into() } else { format!("round {round}/{}", plan.rounds) };
+        progress(&format!("{done:>4}/{total}  {what:<10}  {:<22} {name:<13} {text}", workload.name));
     };
-    for (index, workload) in plan.workloads.iter().enumerate().filter(|_| plan.profiles.is_none()) {
-        for runtime in plan.runtimes.iter().filter(|runtime| workload.is_bulk() && workload.runs_on(**runtime)) {
-            attempt(0, index, *runtime, true);
+    if plan.profiles.is_none() {
+        for (index, workload) in plan.workloads.iter().enumerate().filter(|(_, one)| one.is_checked()) {
+            plan.turns(workload, 0).for_each(|runtime| attempt(0, index, runtime));
         }
     }
     for round in 1..=plan.rounds {
         for (index, workload) in plan.workloads.iter().enumerate() {
-            // Who comes first changes from round to round: what one leaves behind does not always meet the same other.
-            let turned = plan.runtimes.iter().cycle().skip(round).take(plan.runtimes.len());
-            for runtime in turned.filter(|runtime| workload.runs_on(**runtime)) {
-                attempt(round, index, *runtime, false);
-            }
+            plan.turns(workload, round).for_each(|runtime| attempt(round, index, runtime));
         }
     }
-    let rows = plan.workloads.iter().enumerate().map(|(index, workload)| {
-        let of = |runtime: &Runtime| figures.get(&(index, *runtime)).map(|values| (*runtime, Figures::new(values)));
-        report::Row { workload: workload.clone(), figures: plan.runtimes.iter().filter_map(of).collect() }
+    let rows = plan.workloads.iter().enumerate().flat_map(|(index, workload)| {
+        let values = &measured;
+        workload.rows().zip(&workload.figures).enumerate().map(move |(place, (name, figure))| {
+            let of = |runtime: &Runtime| {
+                let rounds = values.get(&(index, *runtime))?;
+                let values: Vec<_> = rounds.iter().filter_map(|values| values.get(place).copied()).collect();
+                (!values.is_empty()).then(|| (*runtime, Figures::new(&values)))
+            };
+            Row {
+                name,
+                about: workload.about.clone(),
+                unit: figure.unit,
+                figures: plan.runtimes.iter().filter_map(of).collect(),
+            }
+        })
     });
-    Ok(Report { rows: rows.collect(), failures, rounds: plan.rounds })
+    Report { rows: rows.collect(), failures, rounds: plan.rounds }
+}
+
+impl Plan {
+    /// The runtimes of a workload. Who comes first changes from round to round: what one leaves behind does not always meet
+    /// the same other.
+    fn turns(&self, workload: &Workload, round: usize) -> impl Iterator<Item = Runtime> {
+        let turned = self.runtimes.iter().cycle().skip(round % self.runtimes.len().max(1)).take(self.runtimes.len());
+        turned.copied().filter(|runtime| workload.runs_on(*runtime))
+    }
+
+    fn measurements(&self) -> usize {
+        let of = |workload: &Workload| {
+            let checks = usize::from(workload.is_checked() && self.profiles.is_none());
+            self.turns(workload, 0).count() * (self.rounds + checks)
+        };
+        self.workloads.iter().map(of).sum()
+    }
 }

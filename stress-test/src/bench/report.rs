@@ -1,16 +1,14 @@
-//! What came out: one table for people, one JSON for programs, and the comparison with an earlier JSON.
+//! What came out: figures with their spread, the table for people, and the comparison with an earlier run.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
-
-use super::subject::Runtime;
-use super::workload::Workload;
+use super::runtime::Runtime;
+use super::workload::{Unit, Workload};
 
 /// A change below this share says nothing on a shared machine.
 const NOTABLE: f64 = 0.1;
 
-/// The figures of one workload on one runtime.
+/// One figure on one runtime, of all rounds.
 pub struct Figures {
     pub median: f64,
     /// Half of what is between the worst and the best, as a share of the median.
@@ -28,15 +26,27 @@ impl Figures {
 }
 
 pub struct Row {
-    pub workload: Workload,
+    pub name: String,
+    pub about: String,
+    pub unit: Unit,
     pub figures: BTreeMap<Runtime, Figures>,
 }
 
 impl Row {
-    /// How a runtime does against another; above 1 it does better.
-    fn ratio(&self, of: Runtime, against: Runtime) -> Option<f64> {
-        let (of, against) = (self.figures.get(&of)?.median, self.figures.get(&against)?.median);
-        Some(if self.workload.unit.less_is_better() { against / of } else { of / against })
+    /// How a runtime does against its limit; above 1 it does better.
+    pub(super) fn ratio(&self, of: Runtime) -> Option<f64> {
+        let (of, against) = (self.figures.get(&of)?.median, self.figures.get(&of.limit()?)?.median);
+        self.unit.ratio(of, against)
+    }
+}
+
+impl Unit {
+    /// Above 1 the first is better. None where neither is.
+    fn ratio(self, of: f64, against: f64) -> Option<f64> {
+        if self == Self::Count || of == 0.0 || against == 0.0 {
+            return None;
+        }
+        Some(if self.less_is_better() { against / of } else { of / against })
     }
 }
 
@@ -47,64 +57,57 @@ pub struct Report {
 }
 
 impl Report {
-    /// The table; a ratio above 1 is in favour of the program. `earlier` adds a column per runtime that changed.
-    pub fn table(&self, earlier: Option<&Value>) -> String {
+    /// The table's head and its rows. A ratio above 1 is in favour of the program; `earlier` adds a column of what changed.
+    pub(super) fn cells(&self, earlier: Option<&Self>) -> (Vec<String>, Vec<Vec<String>>) {
         let mut head = vec!["workload".to_string(), "unit".to_string()];
         let shown: Vec<_> =
             Runtime::ALL.into_iter().filter(|one| self.rows.iter().any(|row| row.figures.contains_key(one))).collect();
-        for runtime in &shown {
-            head.push(runtime.name().into());
-        }
-        let compared: Vec<_> =
-            shown.iter().filter_map(|one| Some((*one, one.bare()?))).filter(|(_, bare)| shown.contains(bare)).collect();
-        head.extend(compared.iter().map(|(one, _)| format!("{}/bare", one.name())));
+        head.extend(shown.iter().map(|runtime| runtime.name().to_string()));
+        let compared: Vec<_> = shown
+            .iter()
+            .filter_map(|one| Some((*one, one.limit()?)))
+            .filter(|(_, limit)| shown.contains(limit))
+            .collect();
+        let against = |limit: Runtime| if limit == Runtime::Quinn { "quinn" } else { "bare" };
+        head.extend(compared.iter().map(|(one, limit)| format!("{}/{}", one.name(), against(*limit))));
         if earlier.is_some() {
             head.push("against the earlier run".into());
         }
-        let rows = self.rows.iter().map(|row| {
-            let mut cells = vec![row.workload.name.to_string(), row.workload.unit.name().to_string()];
+        let rows = self.rows.iter().filter(|row| !row.figures.is_empty()).map(|row| {
+            let mut cells = vec![row.name.clone(), row.unit.name().to_string()];
             cells.extend(shown.iter().map(|runtime| {
                 row.figures
                     .get(runtime)
                     .map_or("-".into(), |one| format!("{} ±{:.0}%", number(one.median), 100.0 * one.spread))
             }));
-            cells.extend(
-                compared
-                    .iter()
-                    .map(|(one, bare)| row.ratio(*one, *bare).map_or("-".into(), |ratio| format!("{ratio:.2}"))),
-            );
+            let ratio = |one: Runtime| row.ratio(one).map_or("-".into(), |ratio| format!("{ratio:.2}"));
+            cells.extend(compared.iter().map(|(one, _)| ratio(*one)));
             cells.extend(earlier.map(|earlier| changes(row, earlier)));
             cells
         });
-        layout(&head, &rows.collect::<Vec<_>>())
+        (head, rows.collect())
     }
 
-    pub fn to_json(&self, machine: &Value) -> Value {
-        let rows = self.rows.iter().map(|row| {
-            let figures = row.figures.iter().map(|(runtime, one)| {
-                let of = json!({"median": one.median, "spread": one.spread, "values": one.values});
-                (runtime.name().to_string(), of)
-            });
-            json!({
-                "name": row.workload.name, "about": row.workload.about, "unit": row.workload.unit.name(),
-                "less_is_better": row.workload.unit.less_is_better(), "figures": figures.collect::<Map<_, _>>(),
-                "node_to_bare": row.ratio(Runtime::Node, Runtime::NodeBare),
-                "chromium_to_bare": row.ratio(Runtime::Chromium, Runtime::ChromiumBare),
-            })
-        });
-        json!({
-            "machine": machine, "rounds": self.rounds, "workloads": rows.collect::<Vec<_>>(), "failures": self.failures,
-        })
+    #[must_use]
+    pub fn table(&self, earlier: Option<&Self>) -> String {
+        let (head, rows) = self.cells(earlier);
+        layout(&head, &rows)
     }
 }
 
+/// The figures of one measurement, for whoever watches.
+pub(super) fn line(workload: &Workload, values: &[f64]) -> String {
+    let each = workload.figures.iter().zip(values).map(|(figure, value)| {
+        format!("{} {} {}", figure.name, number(*value), figure.unit.name()).trim_start().to_string()
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 /// `chromium 1.34, node 0.80`: where the median changed by more than noise; above 1 it is better than it was.
-fn changes(row: &Row, earlier: &Value) -> String {
-    let rows = earlier["workloads"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let Some(before) = rows.iter().find(|one| one["name"] == row.workload.name) else { return "new".into() };
+fn changes(row: &Row, earlier: &Report) -> String {
+    let Some(before) = earlier.rows.iter().find(|one| one.name == row.name) else { return "new".into() };
     let changed = row.figures.iter().filter_map(|(runtime, now)| {
-        let then = before["figures"][runtime.name()]["median"].as_f64()?;
-        let ratio = if row.workload.unit.less_is_better() { then / now.median } else { now.median / then };
+        let ratio = row.unit.ratio(now.median, before.figures.get(runtime)?.median)?;
         ((ratio - 1.0).abs() > NOTABLE).then(|| format!("{} {ratio:.2}", runtime.name()))
     });
     let changed: Vec<_> = changed.collect();
@@ -138,8 +141,17 @@ pub(super) fn median(values: &mut [f64]) -> f64 {
     }
 }
 
-/// Three digits and no more say something: `12,345`, `1,234`, `123`, `12.3`.
+/// The value below which this share of them is; they are sorted.
+pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = (sorted.len() as f64 * share) as usize;
+    sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or(0.0)
+}
+
+/// Three digits and no more say something: `12,345`, `1,234`, `123`, `12.3`, `0.12`.
 pub(super) fn number(value: f64) -> String {
+    if value < 1.0 {
+        return format!("{value:.2}");
+    }
     if value < 100.0 {
         return format!("{value:.1}");
     }
@@ -156,14 +168,13 @@ pub(super) fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::workload;
     use super::*;
 
-    fn report(name: &str, program: f64, bare: f64) -> Report {
-        let workload = workload::all().into_iter().find(|one| one.name == name).unwrap();
+    fn report(name: &str, unit: Unit, program: f64, bare: f64) -> Report {
         let figures = [(Runtime::Chromium, program), (Runtime::ChromiumBare, bare)];
         let figures = figures.map(|(runtime, value)| (runtime, Figures::new(&[value])));
-        Report { rows: vec![Row { workload, figures: figures.into() }], failures: vec![], rounds: 1 }
+        let row = Row { name: name.into(), about: String::new(), unit, figures: figures.into() };
+        Report { rows: vec![row], failures: vec![], rounds: 1 }
     }
 
     #[test]
@@ -176,31 +187,35 @@ mod tests {
     }
 
     #[test]
+    fn quantiles_are_values_that_came() {
+        let hundred: Vec<_> = (1..=100).map(f64::from).collect();
+        assert_eq!([0.0, 0.5, 0.99, 1.0].map(|share| quantile(&hundred, share)), [1.0, 51.0, 100.0, 100.0]);
+        assert_eq!(quantile(&[], 0.5), 0.0);
+    }
+
+    #[test]
     fn a_ratio_above_one_is_better_in_either_unit() {
-        assert_eq!(
-            report("tcp-upload-64k", 300.0, 200.0).rows[0].ratio(Runtime::Chromium, Runtime::ChromiumBare),
-            Some(1.5)
-        );
-        assert_eq!(
-            report("udp-round-trip", 100.0, 200.0).rows[0].ratio(Runtime::Chromium, Runtime::ChromiumBare),
-            Some(2.0)
-        );
+        let ratio = |unit, program, bare| report("a", unit, program, bare).rows[0].ratio(Runtime::Chromium);
+        assert_eq!(ratio(Unit::MegabytesPerSecond, 300.0, 200.0), Some(1.5));
+        assert_eq!(ratio(Unit::Microseconds, 100.0, 200.0), Some(2.0));
+        assert_eq!(ratio(Unit::Count, 100.0, 200.0), None);
     }
 
     #[test]
     fn the_table_shows_what_there_is_and_the_change_against_an_earlier_run() {
-        let earlier = report("udp-send", 10_000.0, 20_000.0).to_json(&Value::Null);
-        let table = report("udp-send", 15_000.0, 20_100.0).table(Some(&earlier));
+        let earlier = report("udp-send", Unit::Datagrams, 10_000.0, 20_000.0);
+        let table = report("udp-send", Unit::Datagrams, 15_000.0, 20_100.0).table(Some(&earlier));
         let last = table.lines().last().unwrap();
         assert_eq!(
             last.split_whitespace().collect::<Vec<_>>().join(" "),
             "udp-send datagrams/s 15,000 ±0% 20,100 ±0% 0.75 chromium 1.50"
         );
-        assert!(report("tcp-accept", 1.0, 1.0).table(Some(&earlier)).contains("new"));
+        assert!(report("tcp-accept", Unit::Connections, 1.0, 1.0).table(Some(&earlier)).contains("new"));
     }
 
     #[test]
     fn numbers_are_read_at_a_glance() {
-        assert_eq!([12_345.6, 1_234_567.0, 123.4, 12.34].map(number), ["12,346", "1,234,567", "123", "12.3"]);
+        let shown = [12_345.6, 1_234_567.0, 123.4, 12.34, 0.123].map(number);
+        assert_eq!(shown, ["12,346", "1,234,567", "123", "12.3", "0.12"]);
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use socket2::SockRef;
 
-use super::workload::{Arguments, OtherEnd};
+use super::lab::Paths;
+use super::runtime::Runtime;
+use super::sockets::enlarge;
 use super::{Error, Result, fail};
 
 /// A program that says nothing for so long hangs.
@@ -25,69 +27,44 @@ const CHROMIUM_LIMIT: Duration = Duration::from_secs(180);
 const DONE: &str = "done";
 /// What a program gets for its exit: Node 26.10 can hang in it (1 of 18 times on a busy machine), when all is done.
 const EXIT_LIMIT: Duration = Duration::from_secs(5);
-const RECEIVE_BUFFER: usize = 4 << 20;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Runtime {
-    Native,
-    Node,
-    NodeBare,
-    Chromium,
-    ChromiumBare,
+/// A program that is measured.
+#[derive(Clone, Copy)]
+pub(super) enum Program {
+    /// subject.c, or bare.js in its place.
+    Sockets,
+    /// stress-test/ciphers.
+    Ciphers,
 }
 
-impl Runtime {
-    pub const ALL: [Self; 5] = [Self::Native, Self::Node, Self::NodeBare, Self::Chromium, Self::ChromiumBare];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-            Self::Node => "node",
-            Self::NodeBare => "node bare",
-            Self::Chromium => "chromium",
-            Self::ChromiumBare => "chromium bare",
-        }
-    }
-
-    /// The hand-written JavaScript loop that a figure is held against.
-    pub fn bare(self) -> Option<Self> {
-        match self {
-            Self::Node => Some(Self::NodeBare),
-            Self::Chromium => Some(Self::ChromiumBare),
-            _ => None,
-        }
-    }
+/// Its command line: its mode, the port of the other end if it connects, the rest.
+pub(super) struct Arguments {
+    pub(super) program: Program,
+    pub(super) mode: &'static str,
+    pub(super) socket: OtherEnd,
+    pub(super) rest: Vec<String>,
 }
 
-/// Where the programs are, and what runs them.
-pub struct Paths {
-    /// Of this repository: its JavaScript is run from there.
-    pub repository: PathBuf,
-    /// The native program and, beside it, the WebAssembly one (`.js`).
-    pub program: PathBuf,
-    pub node: PathBuf,
-    pub chromium: Option<PathBuf>,
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum OtherEnd {
+    None,
+    Udp,
+    Tcp,
 }
 
-pub struct Launchers {
+pub(super) struct Launchers {
     paths: Paths,
     chromium: Option<Chromium>,
 }
 
 impl Launchers {
-    pub fn new(paths: Paths) -> Self {
+    pub(super) fn new(paths: Paths) -> Self {
         Self { paths, chromium: None }
     }
 
     /// Starts Chromium if it does not run yet; its version.
-    pub fn chromium_version(&mut self) -> Result<String> {
+    pub(super) fn chromium_version(&mut self) -> Result<String> {
         Ok(self.chromium()?.version.clone())
-    }
-
-    pub fn node_version(&self) -> Result<String> {
-        let output = Command::new(&self.paths.node).arg("--version").output();
-        let output = output.map_err(|error| Error(format!("{}: {error}", self.paths.node.display())))?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().trim_start_matches('v').to_string())
     }
 
     fn chromium(&mut self) -> Result<&mut Chromium> {
@@ -117,31 +94,24 @@ impl Launchers {
             }
         }
         words.extend(arguments.rest.iter().cloned());
-        let subject = self.paths.repository.join("stress-test/subject");
-        let wasm = self.paths.program.with_extension("js");
-        let (program, events) = match runtime {
-            Runtime::Native => spawn(Command::new(&self.paths.program).args(words))?,
-            Runtime::Node => spawn(self.node(profile).arg(wasm).args(words))?,
-            Runtime::NodeBare => spawn(self.node(profile).arg(subject.join("bare-node.mjs")).args(words))?,
-            Runtime::Chromium => self.chromium()?.run(&wasm, &words, profile)?,
-            Runtime::ChromiumBare => self.chromium()?.run(&subject.join("bare.js"), &words, profile)?,
+        let bare = |name: &str| self.paths.repository.join("stress-test/subject").join(name);
+        let (native, wasm) = match arguments.program {
+            Program::Sockets => (self.paths.built("subject"), self.paths.built("subject.js")),
+            Program::Ciphers => (self.paths.release("socket-iwa-ciphers"), self.paths.built("socket-iwa-ciphers.js")),
         };
-        Ok(Running { program, events, ended: None, printed: Vec::new(), tcp, udp })
+        let (process, events) = match runtime {
+            Runtime::Native => spawn(Command::new(&native).args(words))?,
+            Runtime::Node => spawn(self.paths.node(profile).arg(wasm).args(words))?,
+            Runtime::NodeBare => spawn(self.paths.node(profile).arg(bare("bare-node.mjs")).args(words))?,
+            Runtime::Chromium => self.chromium()?.run(&wasm, &words, profile)?,
+            Runtime::ChromiumBare => {
+                let program = bare("bare.js");
+                self.chromium()?.run(&program, &words, profile)?
+            }
+            Runtime::Quinn => return fail("quinn has no such program"),
+        };
+        Ok(Running { process, events, ended: None, printed: Vec::new(), tcp, udp })
     }
-
-    fn node(&self, profile: Option<&Path>) -> Command {
-        let mut command = Command::new(&self.paths.node);
-        if let (Some(directory), Some(name)) = (profile.and_then(Path::parent), profile.and_then(Path::file_name)) {
-            command.args(["--cpu-prof", "--cpu-prof-interval", "200"]);
-            command.arg("--cpu-prof-dir").arg(directory).arg("--cpu-prof-name").arg(name);
-        }
-        command
-    }
-}
-
-/// As large a receive queue as the system gives: a burst is not to be lost here.
-pub(super) fn enlarge(socket: &UdpSocket) -> Result<()> {
-    Ok(SockRef::from(socket).set_recv_buffer_size(RECEIVE_BUFFER)?)
 }
 
 enum Event {
@@ -149,14 +119,21 @@ enum Event {
     End { code: i64, stderr: String },
 }
 
-enum Program {
-    Process(Arc<Mutex<Child>>),
-    InChromium { id: u64, orders: Arc<Mutex<ChildStdin>> },
+enum Process {
+    /// Its standard input is held open: a program that would run for ever ends with it, should this one be killed.
+    Own {
+        child: Arc<Mutex<Child>>,
+        _stdin: Option<ChildStdin>,
+    },
+    InChromium {
+        id: u64,
+        orders: Arc<Mutex<ChildStdin>>,
+    },
 }
 
 /// A program under test; dropping it ends it.
 pub(super) struct Running {
-    program: Program,
+    process: Process,
     events: Receiver<Event>,
     ended: Option<(i64, String)>,
     printed: Vec<String>,
@@ -258,11 +235,11 @@ impl Drop for Running {
         if self.ended.is_some() {
             return;
         }
-        match &self.program {
-            Program::Process(child) => {
+        match &self.process {
+            Process::Own { child, .. } => {
                 let _ = lock(child).kill();
             }
-            Program::InChromium { id, orders } => {
+            Process::InChromium { id, orders } => {
                 let _ = writeln!(lock(orders), "{}", json!({"id": id, "stop": true}));
             }
         }
@@ -274,11 +251,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// A process whose lines and end become events.
-fn spawn(command: &mut Command) -> Result<(Program, Receiver<Event>)> {
+fn spawn(command: &mut Command) -> Result<(Process, Receiver<Event>)> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.map_err(|error| Error(format!("{name} can't be started: {error}")))?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let child = Arc::new(Mutex::new(child));
     let (sender, events) = channel();
     thread::spawn({
@@ -305,7 +282,7 @@ fn spawn(command: &mut Command) -> Result<(Program, Receiver<Event>)> {
             let _ = sender.send(Event::End { code, stderr: errors.join().unwrap_or_default() });
         }
     });
-    Ok((Program::Process(child), events))
+    Ok((Process::Own { child, _stdin: stdin }, events))
 }
 
 /// The browser, through chromium.mjs.
@@ -362,7 +339,7 @@ impl Chromium {
         Ok(chromium)
     }
 
-    fn run(&mut self, program: &Path, args: &[String], profile: Option<&Path>) -> Result<(Program, Receiver<Event>)> {
+    fn run(&mut self, program: &Path, args: &[String], profile: Option<&Path>) -> Result<(Process, Receiver<Event>)> {
         self.next += 1;
         let id = self.next;
         let orders = self.orders.as_ref().ok_or_else(|| Error("Chromium has been closed".into()))?;
@@ -370,7 +347,7 @@ impl Chromium {
         lock(&self.programs).insert(id, sender);
         let order = json!({"id": id, "program": program, "args": args, "profile": profile});
         writeln!(lock(orders), "{order}").map_err(|error| Error(format!("Chromium's launcher has gone: {error}")))?;
-        Ok((Program::InChromium { id, orders: Arc::clone(orders) }, events))
+        Ok((Process::InChromium { id, orders: Arc::clone(orders) }, events))
     }
 }
 

@@ -1,47 +1,33 @@
-//! The workloads: what each is, what the program under test is told, and which figure comes out.
+//! The workloads of plain sockets: what the program under test (subject.c, or bare.js) is told, and which figures come out.
+
+mod stream;
+mod tcp;
+mod udp;
 
 use std::time::Duration;
 
-use super::subject::{Running, Runtime};
-use super::{Result, tcp, udp};
+use super::Result;
+use super::lab::Lab;
+use super::runtime::Runtime;
+use super::subject::{Arguments, OtherEnd, Program, Running};
+use super::workload::{self, Effort, Figure, Unit, Workload, figure};
+pub(super) use udp::enlarge;
 
 /// A measurement of datagrams takes this long, at full scale.
 const UDP_TIME: Duration = Duration::from_millis(1500);
 const REQUEST: usize = 64;
-/// The datagram of the echo figures: what a QUIC packet carries at least.
+/// The datagram where its size is not what is measured: what a QUIC packet carries at least.
 const DATAGRAM: usize = 1200;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    Echoes,
-    Datagrams,
-    Connections,
-    MegabytesPerSecond,
-    /// The only one of which less is better.
-    Microseconds,
-}
-
-impl Unit {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Echoes => "echoes/s",
-            Self::Datagrams => "datagrams/s",
-            Self::Connections => "connections/s",
-            Self::MegabytesPerSecond => "MB/s",
-            Self::Microseconds => "us",
-        }
-    }
-
-    pub fn less_is_better(self) -> bool {
-        self == Self::Microseconds
-    }
-}
+/// Of the echo: a small one, QUIC's least, Ethernet's most, and one that only the loopback interface takes whole.
+const SIZES: [usize; 4] = [64, 1200, 1452, 9000];
+const WINDOWS: [usize; 3] = [1, 64, 256];
+/// A program's measurement is this many times as long where its profile is taken.
+const PROFILED: f64 = 8.0;
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    UdpEcho { window: usize },
-    UdpRoundTrip,
-    UdpSend,
+    UdpEcho { size: usize, window: usize },
+    UdpSend { size: usize },
     UdpReceive,
     TcpUpload { chunk: usize, bytes: u64 },
     TcpDownload { chunk: usize, bytes: u64 },
@@ -50,11 +36,8 @@ enum Kind {
     TcpRoundTrip { count: usize },
 }
 
-#[derive(Clone, Debug)]
-pub struct Workload {
-    pub name: &'static str,
-    pub about: &'static str,
-    pub unit: Unit,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Task {
     kind: Kind,
     /// `DS_STRIPES`: the number of browser sockets on the one port.
     stripes: usize,
@@ -63,12 +46,11 @@ pub struct Workload {
 const MIB: u64 = 1 << 20;
 
 /// All of them, in the order in which they are shown.
-pub fn all() -> Vec<Workload> {
-    let one = |name, about, unit, kind| Workload { name, about, unit, kind, stripes: 1 };
-    let four = |name, about, unit, kind| Workload { name, about, unit, kind, stripes: 4 };
+pub(super) fn all() -> Vec<Workload> {
+    let one = |name: &str, about: &str, unit, kind| workload(name, about, &[figure("", unit)], kind, 1);
     use Kind::*;
     use Unit::*;
-    vec![
+    let mut all = vec![
         one(
             "tcp-upload-1k",
             "TCP, sent in pieces of 1 KiB",
@@ -96,36 +78,72 @@ pub fn all() -> Vec<Workload> {
         one("tcp-connect", "TCP, connect and close, one after the other", Connections, TcpConnect { count: 400 }),
         one("tcp-accept", "TCP, accept and close, eight clients", Connections, TcpAccept { count: 400 }),
         one("tcp-round-trip", "TCP, 64 bytes there and back, median", Microseconds, TcpRoundTrip { count: 3000 }),
-        one("udp-round-trip", "UDP, 1200 bytes there and back, median", Microseconds, UdpRoundTrip),
-        one("udp-echo-1", "UDP, 1200 bytes, one under way", Echoes, UdpEcho { window: 1 }),
-        one("udp-echo-64", "UDP, 1200 bytes, 64 under way", Echoes, UdpEcho { window: 64 }),
-        one("udp-echo-256", "UDP, 1200 bytes, 256 under way", Echoes, UdpEcho { window: 256 }),
-        four("udp-echo-256x4", "the same, four stripes (bare: one socket)", Echoes, UdpEcho { window: 256 }),
-        one("udp-send", "UDP, 1200 bytes, sending only; what arrived", Datagrams, UdpSend),
-        four("udp-send-x4", "the same, four stripes (bare: one socket)", Datagrams, UdpSend),
-        one("udp-receive", "UDP, 1200 bytes, receiving only, of 120,000 offered", Datagrams, UdpReceive),
-    ]
+    ];
+    for size in SIZES {
+        all.extend(WINDOWS.map(|window| echo(size, window, 1)));
+    }
+    let datagrams = [figure("", Datagrams)];
+    let (send, again) = ("UDP, 1200 bytes, sending only; what arrived", "the same, four stripes (bare: one socket)");
+    all.extend([
+        echo(DATAGRAM, 256, 4),
+        workload("udp-send", send, &datagrams, UdpSend { size: DATAGRAM }, 1),
+        workload("udp-send-x4", again, &datagrams, UdpSend { size: DATAGRAM }, 4),
+        workload("udp-receive", "UDP, 1200 bytes, receiving only, of 120,000 offered", &datagrams, UdpReceive, 1),
+    ]);
+    for one in &mut all {
+        one.is_sample = ["tcp-upload-64k", "tcp-accept", "udp-echo-1200-w64", "udp-send"].contains(&&*one.name);
+    }
+    all
 }
 
-impl Workload {
+fn workload(name: &str, about: &str, figures: &[Figure], kind: Kind, stripes: usize) -> Workload {
+    let task = workload::Task::Sockets(Task { kind, stripes });
+    Workload { name: name.into(), about: about.into(), figures: figures.into(), is_sample: false, task }
+}
+
+fn echo(size: usize, window: usize, stripes: usize) -> Workload {
+    let figures = [figure("", Unit::Echoes), figure("p50", Unit::Microseconds), figure("p99", Unit::Microseconds)];
+    let (name, about) = (format!("udp-echo-{size}-w{window}"), format!("UDP, {size} bytes, {window} under way"));
+    let kind = Kind::UdpEcho { size, window };
+    if stripes == 1 {
+        workload(&name, &about, &figures, kind, 1)
+    } else {
+        let about = format!("{about}, {stripes} stripes (bare: one socket)");
+        workload(&format!("{name}-x{stripes}"), &about, &figures, kind, stripes)
+    }
+}
+
+impl Task {
+    /// Only browsers have stripes.
+    pub(super) fn runs_on(&self, runtime: Runtime) -> bool {
+        runtime != Runtime::Quinn && (self.stripes == 1 || runtime.is_chromium())
+    }
+
     /// Every byte of these is compared once.
     pub(super) fn is_bulk(&self) -> bool {
         matches!(self.kind, Kind::TcpUpload { .. } | Kind::TcpDownload { .. })
     }
 
-    /// Only browsers have stripes.
-    pub(super) fn runs_on(&self, runtime: Runtime) -> bool {
-        self.stripes == 1 || matches!(runtime, Runtime::Chromium | Runtime::ChromiumBare)
+    pub(super) fn check(&self, lab: &mut Lab, runtime: Runtime, scale: f64) -> Result<()> {
+        let mut running = lab.programs.start(runtime, &self.arguments(scale, true), None)?;
+        self.figures(&mut running, scale, true).map(drop)
     }
 
-    /// What the program is told before the port of the other end, which `measure` adds where the program connects.
-    pub(super) fn arguments(&self, scale: f64, check: bool) -> Arguments {
+    pub(super) fn measure(&self, lab: &mut Lab, runtime: Runtime, effort: Effort) -> Result<Vec<f64>> {
+        let profile = lab.profile.take();
+        let scale = if profile.is_some() { PROFILED } else { effort.scale };
+        let mut running = lab.programs.start(runtime, &self.arguments(scale, false), profile.as_deref())?;
+        self.figures(&mut running, scale, false)
+    }
+
+    /// What the program is told.
+    fn arguments(&self, scale: f64, check: bool) -> Arguments {
         let text = |words: &[&dyn ToString]| words.iter().map(|word| word.to_string()).collect();
         let ms = udp_time(scale).as_millis();
         let stripes = &self.stripes;
         let (mode, connects, rest): (_, _, Vec<String>) = match self.kind {
-            Kind::UdpEcho { .. } | Kind::UdpRoundTrip => ("udp-echo", false, text(&[stripes])),
-            Kind::UdpSend => ("udp-send", true, text(&[&DATAGRAM, &ms, stripes])),
+            Kind::UdpEcho { .. } => ("udp-echo", false, text(&[stripes])),
+            Kind::UdpSend { size } => ("udp-send", true, text(&[&size, &ms, stripes])),
             Kind::UdpReceive => ("udp-receive", false, text(&[&DATAGRAM, &ms, stripes])),
             Kind::TcpUpload { chunk, bytes } => ("tcp-upload", true, text(&[&scaled(bytes, scale), &chunk])),
             Kind::TcpDownload { chunk, bytes } => {
@@ -140,38 +158,34 @@ impl Workload {
             (true, true) => OtherEnd::Udp,
             (true, false) => OtherEnd::Tcp,
         };
-        Arguments { mode, socket, rest }
+        Arguments { program: Program::Sockets, mode, socket, rest }
     }
 
-    /// The figure, in `unit`.
-    pub(super) fn measure(&self, running: &mut Running, scale: f64, check: bool) -> Result<f64> {
+    fn figures(&self, running: &mut Running, scale: f64, check: bool) -> Result<Vec<f64>> {
         let time = udp_time(scale);
-        match self.kind {
-            Kind::UdpEcho { window } => Ok(udp::echo(running, DATAGRAM, window, time)?.per_second),
-            Kind::UdpRoundTrip => Ok(udp::echo(running, DATAGRAM, 1, time)?.median_us),
-            Kind::UdpSend => udp::count_arrivals(running, time),
+        let one = match self.kind {
+            Kind::UdpEcho { size, window } => {
+                let udp::Echoes { per_second, p50_us, p99_us } = udp::echo(running, size, window, time)?;
+                return Ok(vec![per_second, p50_us, p99_us]);
+            }
+            Kind::UdpSend { .. } => udp::count_arrivals(running, time),
             Kind::UdpReceive => udp::flood(running, DATAGRAM),
             Kind::TcpUpload { bytes, .. } => tcp::take_upload(running, scaled(bytes, scale), check),
             Kind::TcpDownload { bytes, .. } => tcp::give_download(running, scaled(bytes, scale)),
             Kind::TcpConnect { count } => tcp::take_connections(running, scaled(count as u64, scale) as usize),
             Kind::TcpAccept { count } => tcp::make_connections(running, accepted(count, scale)),
             Kind::TcpRoundTrip { count } => tcp::round_trip(running, REQUEST, scaled(count as u64, scale) as usize),
-        }
+        };
+        Ok(vec![one?])
     }
 }
 
-/// Command line of the program: its mode, the port of the other end if it connects, the rest.
-pub struct Arguments {
-    pub mode: &'static str,
-    pub socket: OtherEnd,
-    pub rest: Vec<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum OtherEnd {
-    None,
-    Udp,
-    Tcp,
+/// MB/s of datagrams of `size` bytes that hand-written JavaScript sends, on several sockets of one port.
+pub(super) fn bare_sender(lab: &mut Lab, runtime: Runtime, size: usize, stripes: usize, scale: f64) -> Result<f64> {
+    let rest = [size, udp_time(scale).as_millis() as usize, stripes].map(|word| word.to_string()).to_vec();
+    let arguments = Arguments { program: Program::Sockets, mode: "udp-send-striped", socket: OtherEnd::Udp, rest };
+    let mut running = lab.programs.start(runtime, &arguments, lab.profile.take().as_deref())?;
+    Ok(udp::count_arrivals(&mut running, udp_time(scale))? * size as f64 / 1e6)
 }
 
 fn udp_time(scale: f64) -> Duration {
@@ -192,18 +206,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_rates_are_better_when_they_are_more() {
-        let mut names: Vec<_> = all().iter().map(|workload| workload.name).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), all().len());
-        assert!(Unit::Microseconds.less_is_better() && !Unit::Echoes.less_is_better());
-    }
-
-    #[test]
     fn a_scaled_down_workload_is_still_one() {
         for workload in all() {
-            let arguments = workload.arguments(1e-9, true);
+            let workload::Task::Sockets(task) = workload.task else { panic!("{} is of another kind", workload.name) };
+            let arguments = task.arguments(1e-9, true);
             assert!(!arguments.mode.is_empty());
             assert!(arguments.rest.iter().all(|word| word.parse::<u64>().is_ok()), "{}", workload.name);
         }

@@ -6,8 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::stream::{PIECE, Stream};
-use super::subject::Running;
-use super::{Result, fail};
+use crate::bench::report::median;
+use crate::bench::subject::Running;
+use crate::bench::{Result, fail};
 
 /// Clients that connect at once.
 pub(super) const CLIENTS: usize = 8;
@@ -141,5 +142,5 @@ pub(super) fn round_trip(running: &mut Running, size: usize, count: usize) -> Re
     }
     drop(connection);
     running.finish()?;
-    Ok(super::report::median(&mut times))
+    Ok(median(&mut times))
 }

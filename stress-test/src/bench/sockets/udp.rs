@@ -6,9 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::subject::Running;
-use super::{Result, fail};
+use socket2::SockRef;
 
+use crate::bench::report::quantile;
+use crate::bench::subject::Running;
+use crate::bench::{Result, fail};
+
+const RECEIVE_BUFFER: usize = 4 << 20;
 /// Before the datagrams that count.
 const WARM_UP: Duration = Duration::from_millis(300);
 /// After so much silence what is under way is taken for lost, and sent again.
@@ -23,13 +27,19 @@ const BURST_TIME: Duration = Duration::from_millis(1);
 
 pub(super) struct Echoes {
     pub(super) per_second: f64,
-    pub(super) median_us: f64,
+    pub(super) p50_us: f64,
+    pub(super) p99_us: f64,
+}
+
+/// As large a receive queue as the system gives: a burst is not to be lost here.
+pub(in crate::bench) fn enlarge(socket: &UdpSocket) -> Result<()> {
+    Ok(SockRef::from(socket).set_recv_buffer_size(RECEIVE_BUFFER)?)
 }
 
 fn connected(port: u16) -> Result<UdpSocket> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     socket.connect((Ipv4Addr::LOCALHOST, port))?;
-    super::subject::enlarge(&socket)?;
+    enlarge(&socket)?;
     Ok(socket)
 }
 
@@ -83,7 +93,8 @@ pub(super) fn echo(running: &mut Running, size: usize, window: usize, time: Dura
     if trips.is_empty() {
         return fail("no datagram came back");
     }
-    Ok(Echoes { per_second, median_us: super::report::median(&mut trips) })
+    trips.sort_by(f64::total_cmp);
+    Ok(Echoes { per_second, p50_us: quantile(&trips, 0.5), p99_us: quantile(&trips, 0.99) })
 }
 
 /// Datagrams a second that arrived, from the first to the last.

@@ -1,0 +1,280 @@
+//! What a server makes of those who only cost it something: floods of first packets, at several paces, and of garbage. The
+//! server tells how many datagrams it has handled and dropped; a new client tells how long it then waits.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use http::{Method, StatusCode};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use socket_iwa_native::Http;
+use socket_iwa_native::initial::{MIN_DATAGRAM, first_flight, seal};
+
+use super::client::{Client, ETHERNET, block_on};
+use super::lab::Lab;
+use super::processes::Processes;
+use super::runtime::Runtime;
+use super::servers::Server;
+use super::workload::{self, Effort, Unit, Workload, figure};
+use super::{Error, Result, fail};
+
+/// Ports that the flood comes from: a browser's sockets of one port each get some of them.
+const SOURCES: usize = 64;
+const SOURCE_ID: &[u8; 8] = b"a client";
+/// Of each other than the burst, in seconds.
+const TIME: f64 = 5.0;
+/// They are sent in bursts, one in each such time.
+const TICK: Duration = Duration::from_millis(1);
+/// Memory is looked at so often.
+const LOOK: Duration = Duration::from_millis(50);
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Task {
+    /// So many first packets as fast as they go.
+    Burst(usize),
+    /// First packets, so many a second.
+    Constant(u32),
+    /// First packets, from one pace to another.
+    Ramp(u32, u32),
+    /// First packets whole, cut off, changed and of another version, packets of no connection, and garbage.
+    Chaos(u32),
+    /// Bytes that are no packet, so many datagrams a second.
+    Garbage(u32),
+}
+
+/// All of them, in the order in which they are shown.
+pub(super) fn all() -> Vec<Workload> {
+    use Task::*;
+    let one = |name: &str, about: &str, task| Workload {
+        name: format!("flood-{name}"),
+        about: about.into(),
+        figures: vec![
+            figure("handled", Unit::Count),
+            figure("dropped", Unit::Count),
+            figure("wait", Unit::Milliseconds),
+            figure("memory", Unit::Mebibytes),
+        ],
+        is_sample: name == "chaos",
+        task: workload::Task::Scenario(task),
+    };
+    vec![
+        one("burst", "50,000 first packets at once; a new client's handshake then", Burst(50_000)),
+        one("constant", "2,000 first packets a second for 5 s", Constant(2000)),
+        one("ramp", "first packets, from 500 to 10,000 a second in 5 s", Ramp(500, 10_000)),
+        one("chaos", "5,000 datagrams a second for 5 s: first packets whole and broken, garbage", Chaos(5000)),
+        one("garbage", "10,000 datagrams a second for 5 s that are no packets", Garbage(10_000)),
+    ]
+}
+
+impl Task {
+    pub(super) fn measure(self, lab: &mut Lab, runtime: Runtime, effort: Effort) -> Result<Vec<f64>> {
+        let server = lab.servers.fresh(runtime, lab.profile.take().as_deref())?;
+        let measured = self.on(&server, effort).map_err(|error| Error(format!("{error}{}", server.log())));
+        server.stop().and(measured)
+    }
+
+    fn on(self, server: &Server, effort: Effort) -> Result<Vec<f64>> {
+        let datagrams = self.datagrams(effort)?;
+        let schedule = self.schedule(datagrams.len(), effort.scale);
+        block_on(async {
+            // What a server has of its own accord is there before.
+            let (_, before) = visit(server).await?;
+            let memory = Watch::start(server.processes());
+            send(server.address, &datagrams, &schedule)?;
+            let (wait, after) = visit(server).await?;
+            Ok(vec![
+                after.received.saturating_sub(before.received) as f64,
+                after.dropped.saturating_sub(before.dropped) as f64,
+                wait.as_secs_f64() * 1e3,
+                memory.stop()? as f64 / f64::from(1 << 20),
+            ])
+        })
+    }
+
+    /// How many are sent in each tick; empty for all at once.
+    fn schedule(self, count: usize, scale: f64) -> Vec<usize> {
+        let ticks = (TIME * scale / TICK.as_secs_f64()) as usize;
+        let due = |tick: usize| {
+            let share = tick as f64 / ticks as f64;
+            let share = match self {
+                // Twice the integral of the pace, by that of the whole.
+                Self::Ramp(from, to) => {
+                    let (from, to) = (f64::from(from), f64::from(to));
+                    (2.0 * from * share + (to - from) * share * share) / (from + to)
+                }
+                _ => share,
+            };
+            (share * count as f64).round() as usize
+        };
+        match self {
+            Self::Burst(_) => Vec::new(),
+            _ => (0..ticks).map(|tick| due(tick + 1) - due(tick)).collect(),
+        }
+    }
+
+    fn datagrams(self, effort: Effort) -> Result<Vec<Vec<u8>>> {
+        let paced = |pace: f64| (pace * TIME * effort.scale) as usize;
+        let count = match self {
+            Self::Burst(count) => (count as f64 * effort.scale) as usize,
+            Self::Constant(pace) | Self::Chaos(pace) | Self::Garbage(pace) => paced(f64::from(pace)),
+            Self::Ramp(from, to) => paced(f64::from(from + to) / 2.0),
+        };
+        let mut random = Pcg64Mcg::seed_from_u64(effort.round as u64);
+        let frames = first_flight(SOURCE_ID).map_err(|error| Error(error.to_string()))?;
+        let mut first = |random: &mut Pcg64Mcg| seal(&random.random(), SOURCE_ID, &frames, MIN_DATAGRAM);
+        Ok((0..count)
+            .map(|_| match self {
+                Self::Chaos(_) => anything(&mut random, &mut first),
+                Self::Garbage(_) => garbage(&mut random),
+                _ => first(&mut random),
+            })
+            .collect())
+    }
+}
+
+fn garbage(random: &mut Pcg64Mcg) -> Vec<u8> {
+    let length = random.random_range(1..=1452);
+    (0..length).map(|_| random.random()).collect()
+}
+
+fn anything(random: &mut Pcg64Mcg, first: &mut impl FnMut(&mut Pcg64Mcg) -> Vec<u8>) -> Vec<u8> {
+    match random.random_range(0..6) {
+        0 => first(random),
+        1 => {
+            let mut cut = first(random);
+            cut.truncate(random.random_range(1..MIN_DATAGRAM));
+            cut
+        }
+        2 => {
+            let mut changed = first(random);
+            let place = random.random_range(0..changed.len());
+            changed[place] ^= 1 << random.random_range(0..8);
+            changed
+        }
+        3 => {
+            let mut other = first(random);
+            other[1..5].copy_from_slice(&[0x1a, 0x2a, 0x3a, 0x4a]); // reserved (RFC 9000, section 15)
+            other
+        }
+        4 => {
+            // A short header and an ID that nobody has.
+            let mut unknown = garbage(random);
+            unknown[0] = unknown[0] & 0x7f | 0x40;
+            unknown
+        }
+        _ => garbage(random),
+    }
+}
+
+/// Sends them from several ports. What the system does not take is lost, as on a network.
+fn send(to: SocketAddr, datagrams: &[Vec<u8>], schedule: &[usize]) -> Result<()> {
+    let socket = || -> Result<UdpSocket> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.connect(to)?;
+        Ok(socket)
+    };
+    let sockets: Vec<_> = (0..SOURCES).map(|_| socket()).collect::<Result<_>>()?;
+    let mut pairs = sockets.iter().cycle().zip(datagrams);
+    let mut pass = |count: usize| pairs.by_ref().take(count).for_each(|(socket, datagram)| drop(socket.send(datagram)));
+    let mut next = Instant::now();
+    for count in schedule {
+        pass(*count);
+        next += TICK;
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    pass(usize::MAX);
+    Ok(())
+}
+
+/// The server's own counters.
+struct Counters {
+    received: u64,
+    dropped: u64,
+}
+
+/// A new client's handshake, and what the server then says.
+async fn visit(server: &Server) -> Result<(Duration, Counters)> {
+    let client = Client::new(server, ETHERNET)?;
+    let config = client.configured("h3", false);
+    let start = Instant::now();
+    let connection = client.connect_with(&config).await?;
+    let wait = start.elapsed();
+    let failed = |error: socket_iwa_native::Error| Error(error.to_string());
+    let http = Http::new(connection).await.map_err(failed)?;
+    let response = http.request(Method::GET, "/metrics", "").await.map_err(failed)?;
+    if response.status != StatusCode::OK {
+        return fail(format!("GET /metrics: {}", response.status));
+    }
+    let text = String::from_utf8_lossy(&response.body);
+    let counter = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = line.and_then(|value| value.parse().ok());
+        value.ok_or_else(|| Error(format!("GET /metrics: there is no {name}")))
+    };
+    let counters = Counters {
+        received: counter("socket_iwa_datagrams_received_total")?,
+        dropped: counter("socket_iwa_datagrams_dropped_total")?,
+    };
+    drop(http);
+    client.finish().await;
+    Ok((wait, counters))
+}
+
+/// Looks at memory until it is stopped.
+struct Watch {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<u64>,
+}
+
+impl Watch {
+    fn start(processes: Processes) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let before = processes.resident();
+        let thread = thread::spawn({
+            let over = Arc::clone(&over);
+            move || {
+                let mut most = before;
+                while !over.load(Ordering::Relaxed) {
+                    most = most.max(processes.resident());
+                    thread::sleep(LOOK);
+                }
+                most.max(processes.resident()) - before
+            }
+        });
+        Self { over, thread }
+    }
+
+    /// Bytes by which it grew at the most.
+    fn stop(self) -> Result<u64> {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| Error("looking at the memory failed".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_sends_everything_and_a_ramp_ends_at_its_highest_pace() {
+        for task in [Task::Constant(2000), Task::Ramp(500, 10_000), Task::Chaos(5000)] {
+            let effort = Effort { scale: 0.1, round: 1 };
+            let count = task.datagrams(effort).unwrap().len();
+            let schedule = task.schedule(count, effort.scale);
+            assert_eq!(schedule.iter().sum::<usize>(), count);
+            if let Task::Ramp(..) = task {
+                assert!(schedule[0] <= 1 && *schedule.last().unwrap() >= 9, "{schedule:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn chaos_is_the_same_for_the_same_round_and_another_for_another() {
+        let of = |round| Task::Chaos(5000).datagrams(Effort { scale: 0.02, round }).unwrap();
+        assert_eq!(of(1), of(1));
+        assert_ne!(of(1), of(2));
+    }
+}
