@@ -9,6 +9,15 @@ pub struct Defaults {
     pub prefer_chacha20: bool,
 }
 
+/// Bytes of WebAssembly's memory, used or not; it never shrinks. None natively, where the system tells of a process.
+#[must_use]
+pub fn wasm_memory() -> Option<u64> {
+    #[cfg(target_family = "wasm")]
+    return Some(core::arch::wasm32::memory_size::<0>() as u64 * 65_536);
+    #[cfg(not(target_family = "wasm"))]
+    None
+}
+
 /// The defaults for the platform this was compiled for.
 ///
 /// In Chromium a datagram's `write()` is one IPC round trip, so writes on several sockets of one port go out in parallel:

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use socket_iwa::platform;
+
 use crate::app::Context;
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -21,6 +23,9 @@ pub(super) fn text(context: &Context) -> String {
         };
         // Writing to a string does not fail.
         let _ = writeln!(text, "# TYPE socket_iwa_{name} {kind}\nsocket_iwa_{name} {value}");
+    }
+    if let Some(bytes) = platform::wasm_memory() {
+        let _ = writeln!(text, "# TYPE socket_iwa_wasm_memory_bytes gauge\nsocket_iwa_wasm_memory_bytes {bytes}");
     }
     let certificates = context.certificates.borrow();
     let known = [("current", Some(&certificates.sha256)), ("next", certificates.next_sha256.as_ref())];
