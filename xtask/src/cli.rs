@@ -94,14 +94,16 @@ Examples:
 Without --suite all run, interop in a short form.
 The last line is `N passed, N failed`. A suite that can't run here fails and says why.")]
     Test(Test),
-    /// Measure the sockets of one program natively, on Node and in Chromium, beside hand-written JavaScript
+    /// Measure sockets and the QUIC server natively, on Node and in Chromium, beside what limits them
     #[command(after_help = "\
 Examples:
   cargo xtask bench
-  cargo xtask bench --quick --only tcp
+  cargo xtask bench --quick --only tcp --only quic-download
   cargo xtask bench --json > before.json
   cargo xtask bench --against before.json
-  cargo xtask bench --profile --only udp-echo-256 --runtime chromium
+  cargo xtask bench --only quic --rounds 3 --into all.json     # a long run in pieces
+  cargo xtask bench --only wasm-size --into all.json --document
+  cargo xtask bench --profile --only quic-download --runtime chromium
 
 docs/benchmarks.md says what is measured, and what came out on one machine. With --profile the profiles lie in
 target/bench/profiles; Chromium's developer tools open them, `node stress-test/profile.mjs FILE` lists the costliest functions.
@@ -283,6 +285,9 @@ pub(crate) struct Bench {
     /// Add the figures to those of this JSON file: a long run can be made in pieces
     #[arg(long, value_name = "FILE")]
     into: Option<OsString>,
+    /// Write the figures, those of --into among them, into docs/benchmarks.md, with charts
+    #[arg(long, conflicts_with = "profile")]
+    document: bool,
     /// Write CPU profiles of one longer round instead of measuring
     #[arg(long)]
     pub(crate) profile: bool,

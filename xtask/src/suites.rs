@@ -38,6 +38,8 @@ pub(crate) enum Suite {
     Interop,
     /// session tickets and early data on every runtime; a part of interop where that is named
     Tickets,
+    /// the benchmark: each kind of measurement comes to an end with a figure, on every runtime
+    Bench,
     /// these tools: missing programs, bad arguments, a full disk
     Tools,
 }
@@ -83,6 +85,7 @@ impl Suite {
             Self::Native | Self::Node => &[Need::Packages, Need::Container],
             Self::Chromium => &[Need::Packages, Need::Container, Need::Chromium, Need::BundleChromium],
             Self::Api | Self::Tickets | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
+            Self::Bench => &[Need::Compiler, Need::Packages, Need::Container, Need::Chromium],
             Self::Interop => &[Need::Packages, Need::Container, Need::Chromium, Need::Aioquic],
         }
     }
@@ -92,7 +95,7 @@ impl Suite {
             Self::Rust | Self::Js | Self::Conformance | Self::Api | Self::Ports => &[],
             Self::Native => &[Artifact::Native],
             Self::Node => &[Artifact::Native, Artifact::Wasm],
-            Self::Chromium | Self::Interop | Self::Tickets | Self::Tools => &Artifact::ALL,
+            Self::Chromium | Self::Interop | Self::Tickets | Self::Bench | Self::Tools => &Artifact::ALL,
         }
     }
 
@@ -144,6 +147,7 @@ impl Suite {
                 Extent::Whole => vec![tickets()?, interop(extent)?],
             },
             Self::Tickets => vec![tickets()?],
+            Self::Bench => vec![check("the benchmark, briefly", benchmark()?)],
             Self::Tools => vec![node_test("tools", files(&["xtask/tests/tools.test.js"]))?],
         })
     }
@@ -216,6 +220,14 @@ fn tests_in(directory: &str) -> Vec<PathBuf> {
 
 fn tickets() -> Result<Step> {
     node_test("session tickets", files(&["xtask/tests/session-ticket.test.js"]))
+}
+
+/// Every kind of measurement once, as briefly as it works.
+fn benchmark() -> Result<Command> {
+    let xtask = env::current_exe().map_err(|error| Error::failed(format!("finding this program: {error}")))?;
+    let mut command = Command::new(xtask);
+    command.args(["bench", "--smoke"]);
+    Ok(command)
 }
 
 /// The matrix of clients and runtimes. Whole, it writes docs/interop.md too.
