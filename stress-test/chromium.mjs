@@ -59,6 +59,8 @@ await runMain('socket-iwa-bench (Chromium)', (signal) => withBrowser(async (run,
         .finally(() => running.delete(done));
       running.add(done);
     }
+    // Nobody waits for them any more.
+    for (const stop of stops.values()) stop.abort(new Error('stopped'));
     await Promise.all(running);
   })();
   await Promise.race([orders, lost]);

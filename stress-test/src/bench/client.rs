@@ -4,16 +4,17 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Method, StatusCode};
 use quinn::{
     Connecting, Connection, Endpoint, EndpointConfig, MtuDiscoveryConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use rustls::client::Resumption;
-use socket_iwa_native::{Pins, quic, tls};
+use socket_iwa_native::{Http, Pins, quic, tls};
 use socket2::SockRef;
 
 use super::servers::Server;
 use super::sockets::enlarge;
-use super::{Error, Result};
+use super::{Error, Result, fail};
 
 /// Ethernet's: what a datagram carries without discovery, and behind a real network at the most.
 pub(super) const ETHERNET: u16 = 1452;
@@ -135,6 +136,33 @@ pub(super) async fn read(connection: &Connection, length: u64, more: &mut dyn Fn
         }
     }
     Ok(received)
+}
+
+/// What a server of this project counts, as it tells it at `/metrics`.
+pub(super) struct Counters(String);
+
+impl Counters {
+    /// By a connection for HTTP/3.
+    pub(super) async fn read(connection: Connection) -> Result<Self> {
+        let failed = |error: socket_iwa_native::Error| Error(error.to_string());
+        let http = Http::new(connection).await.map_err(failed)?;
+        let response = within(async { http.request(Method::GET, "/metrics", "").await.map_err(failed) }).await?;
+        if response.status != StatusCode::OK {
+            return fail(format!("GET /metrics: {}", response.status));
+        }
+        Ok(Self(String::from_utf8_lossy(&response.body).into_owned()))
+    }
+
+    /// None where the server has no such number.
+    pub(super) fn get(&self, name: &str) -> Option<f64> {
+        let value = |line: &str| line.strip_prefix("socket_iwa_")?.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        self.0.lines().find_map(value)
+    }
+
+    pub(super) fn since(&self, earlier: &Self, name: &str) -> Result<f64> {
+        let both = self.get(name).zip(earlier.get(name));
+        both.map(|(now, then)| now - then).ok_or_else(|| Error(format!("GET /metrics: there is no {name}")))
+    }
 }
 
 /// What takes longer hangs.

@@ -3,7 +3,9 @@
 //! server. This machine keeps the time, from the other end of the sockets; runtimes take turns, and a figure is the median
 //! of the rounds.
 
+mod charts;
 mod client;
+pub mod document;
 pub mod lab;
 pub mod machine;
 mod processes;

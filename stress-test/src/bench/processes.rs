@@ -12,6 +12,9 @@ pub(super) struct Processes {
     pub(super) with_root: bool,
 }
 
+/// A thread that has used less is no part of the table.
+const SHOWN: Duration = Duration::from_millis(1);
+
 /// Processor time so far, by thread.
 #[derive(Debug, Default)]
 pub(super) struct Cpu(HashMap<(u32, u32), Thread>);
@@ -74,8 +77,14 @@ impl Cpu {
         self.by_thread(earlier).into_iter().map(|(_, time)| time).sum()
     }
 
-    /// The same by the threads' names, those of one name together, the costliest first.
-    pub(super) fn by_thread(&self, earlier: &Self) -> Vec<(String, Duration)> {
+    /// The same in milliseconds by the threads' names, for people.
+    pub(super) fn table(&self, earlier: &Self) -> String {
+        let line = |(name, time): (String, Duration)| format!("{:>8.0} ms  {name}\n", time.as_secs_f64() * 1e3);
+        self.by_thread(earlier).into_iter().filter(|(_, time)| *time >= SHOWN).map(line).collect()
+    }
+
+    /// By the threads' names, those of one name together, the costliest first.
+    fn by_thread(&self, earlier: &Self) -> Vec<(String, Duration)> {
         let mut times: HashMap<&str, Duration> = HashMap::new();
         for (id, thread) in &self.0 {
             let before = earlier.0.get(id).map_or(Duration::ZERO, |thread| thread.time);

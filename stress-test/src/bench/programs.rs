@@ -29,7 +29,7 @@ pub(super) fn all() -> Vec<Workload> {
         name: name.into(),
         about: about.into(),
         figures: figures.iter().map(|(name, unit)| figure(name, *unit)).collect(),
-        is_sample: true,
+        is_sample: ["aead-chacha20", "wasm-size"].contains(&name),
         task: workload::Task::Program(task),
     };
     let both = [("seal", Unit::MegabytesPerSecond), ("open", Unit::MegabytesPerSecond)];

@@ -9,6 +9,7 @@ use super::workload::{Unit, Workload};
 const NOTABLE: f64 = 0.1;
 
 /// One figure on one runtime, of all rounds.
+#[derive(Clone)]
 pub struct Figures {
     pub median: f64,
     /// Half of what is between the worst and the best, as a share of the median.
@@ -25,6 +26,7 @@ impl Figures {
     }
 }
 
+#[derive(Clone)]
 pub struct Row {
     pub name: String,
     pub about: String,
@@ -147,12 +149,12 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or(0.0)
 }
 
-/// Three digits and no more say something: `12,345`, `1,234`, `123`, `12.3`, `0.12`.
+/// Three digits and no more say something: `12,345`, `1,234`, `123`, `12.3`, `0.12`, `0`.
 pub(super) fn number(value: f64) -> String {
-    if value < 1.0 {
+    if value > 0.0 && value < 1.0 {
         return format!("{value:.2}");
     }
-    if value < 100.0 {
+    if value > 0.0 && value < 100.0 {
         return format!("{value:.1}");
     }
     let digits = format!("{value:.0}");
@@ -215,7 +217,7 @@ mod tests {
 
     #[test]
     fn numbers_are_read_at_a_glance() {
-        let shown = [12_345.6, 1_234_567.0, 123.4, 12.34, 0.123].map(number);
-        assert_eq!(shown, ["12,346", "1,234,567", "123", "12.3", "0.12"]);
+        let shown = [12_345.6, 1_234_567.0, 123.4, 12.34, 0.123, 0.0].map(number);
+        assert_eq!(shown, ["12,346", "1,234,567", "123", "12.3", "0.12", "0"]);
     }
 }

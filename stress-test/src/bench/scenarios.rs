@@ -1,5 +1,6 @@
 //! What a server makes of those who only cost it something: floods of first packets, at several paces, and of garbage. The
-//! server tells how many datagrams it has handled and dropped; a new client tells how long it then waits.
+//! server tells how many datagrams it has handled and dropped, and the kernel how many it had no room for; a new client tells
+//! how long it then waits.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -7,19 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use http::{Method, StatusCode};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use socket_iwa_native::Http;
 use socket_iwa_native::initial::{MIN_DATAGRAM, first_flight, seal};
 
-use super::client::{Client, ETHERNET, block_on};
+use super::client::{Client, Counters, ETHERNET, block_on};
 use super::lab::Lab;
 use super::processes::Processes;
 use super::runtime::Runtime;
 use super::servers::Server;
 use super::workload::{self, Effort, Unit, Workload, figure};
-use super::{Error, Result, fail};
+use super::{Error, Result};
 
 /// Ports that the flood comes from: a browser's sockets of one port each get some of them.
 const SOURCES: usize = 64;
@@ -54,6 +53,7 @@ pub(super) fn all() -> Vec<Workload> {
         figures: vec![
             figure("handled", Unit::Count),
             figure("dropped", Unit::Count),
+            figure("lost", Unit::Count),
             figure("wait", Unit::Milliseconds),
             figure("memory", Unit::Mebibytes),
         ],
@@ -82,12 +82,14 @@ impl Task {
         block_on(async {
             // What a server has of its own accord is there before.
             let (_, before) = visit(server).await?;
+            let lost_before = lost_by_the_kernel(server.address.port());
             let memory = Watch::start(server.processes());
             send(server.address, &datagrams, &schedule)?;
             let (wait, after) = visit(server).await?;
             Ok(vec![
-                after.received.saturating_sub(before.received) as f64,
-                after.dropped.saturating_sub(before.dropped) as f64,
+                after.since(&before, "datagrams_received_total")?,
+                after.since(&before, "datagrams_dropped_total")?,
+                lost_by_the_kernel(server.address.port()).saturating_sub(lost_before) as f64,
                 wait.as_secs_f64() * 1e3,
                 memory.stop()? as f64 / f64::from(1 << 20),
             ])
@@ -189,10 +191,19 @@ fn send(to: SocketAddr, datagrams: &[Vec<u8>], schedule: &[usize]) -> Result<()>
     Ok(())
 }
 
-/// The server's own counters.
-struct Counters {
-    received: u64,
-    dropped: u64,
+/// Datagrams to a port of this machine that its sockets had no room for, before anybody could read them.
+fn lost_by_the_kernel(port: u16) -> u64 {
+    let mut lost = 0;
+    for file in ["/proc/net/udp", "/proc/net/udp6"] {
+        // A machine without IPv6 has no second one.
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let is_it = fields.get(1).is_some_and(|local| local.ends_with(&format!(":{port:04X}")));
+            lost += fields.last().filter(|_| is_it).and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
+        }
+    }
+    lost
 }
 
 /// A new client's handshake, and what the server then says.
@@ -202,23 +213,7 @@ async fn visit(server: &Server) -> Result<(Duration, Counters)> {
     let start = Instant::now();
     let connection = client.connect_with(&config).await?;
     let wait = start.elapsed();
-    let failed = |error: socket_iwa_native::Error| Error(error.to_string());
-    let http = Http::new(connection).await.map_err(failed)?;
-    let response = http.request(Method::GET, "/metrics", "").await.map_err(failed)?;
-    if response.status != StatusCode::OK {
-        return fail(format!("GET /metrics: {}", response.status));
-    }
-    let text = String::from_utf8_lossy(&response.body);
-    let counter = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        let value = line.and_then(|value| value.parse().ok());
-        value.ok_or_else(|| Error(format!("GET /metrics: there is no {name}")))
-    };
-    let counters = Counters {
-        received: counter("socket_iwa_datagrams_received_total")?,
-        dropped: counter("socket_iwa_datagrams_dropped_total")?,
-    };
-    drop(http);
+    let counters = Counters::read(connection).await?;
     client.finish().await;
     Ok((wait, counters))
 }
@@ -272,9 +267,13 @@ mod tests {
     }
 
     #[test]
-    fn chaos_is_the_same_for_the_same_round_and_another_for_another() {
-        let of = |round| Task::Chaos(5000).datagrams(Effort { scale: 0.02, round }).unwrap();
-        assert_eq!(of(1), of(1));
-        assert_ne!(of(1), of(2));
+    fn chaos_is_of_the_same_kinds_for_the_same_round_and_of_others_for_another() {
+        // What is in a ClientHello is random each time.
+        let lengths = |round| {
+            let datagrams = Task::Chaos(5000).datagrams(Effort { scale: 0.02, round }).unwrap();
+            datagrams.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(lengths(1), lengths(1));
+        assert_ne!(lengths(1), lengths(2));
     }
 }

@@ -49,7 +49,7 @@ impl Unit {
             Self::MegabytesPerSecond => "MB/s",
             Self::Microseconds => "us",
             Self::Milliseconds => "ms",
-            Self::MillisecondsPerMegabyte => "CPU ms/MB",
+            Self::MillisecondsPerMegabyte => "ms/MB",
             Self::Kibibytes => "KiB",
             Self::Mebibytes => "MiB",
         }

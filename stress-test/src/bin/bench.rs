@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use stress_test::bench::document;
 use stress_test::bench::lab::{Lab, Paths};
 use stress_test::bench::record::Record;
 use stress_test::bench::report::Report;
@@ -50,6 +51,9 @@ struct Options {
     /// Add the figures to those of this JSON file, which is made if it is not there: a long run can be made in pieces
     #[arg(long, value_name = "FILE")]
     into: Option<PathBuf>,
+    /// Write the figures, those of --into among them, into docs/benchmarks.md, with charts
+    #[arg(long, conflicts_with = "profile")]
+    document: bool,
     /// Write CPU profiles of one longer round to this directory instead of measuring
     #[arg(long, value_name = "DIRECTORY")]
     profile: Option<PathBuf>,
@@ -138,6 +142,9 @@ fn finish(options: &Options, measured: Record, so_far: Option<Record>, earlier: 
     if let Some(file) = &options.into {
         let written = fs::write(file, format!("{}\n", all.to_json()));
         written.map_err(|error| Error(format!("{}: {error}", file.display())))?;
+    }
+    if options.document {
+        document::write(&all, &options.repository)?;
     }
     let table = all.report.table(earlier);
     if options.json {

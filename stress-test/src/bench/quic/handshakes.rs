@@ -83,6 +83,8 @@ async fn visit(client: &Client, config: &ClientConfig, kind: Handshake, ask: boo
             if !accepted.await {
                 return Err(Error("the server did not take the early data".into()));
             }
+            // The answer was here before the end of the handshake, behind which the next tickets come.
+            request(&connection).await?;
             (connection, time)
         } else {
             let connection = connecting.await.map_err(|error| Error(format!("connect: {error}")))?;

@@ -4,7 +4,9 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::part;
 use crate::bench::Result;
-use crate::bench::client::{Client, ETHERNET};
+use quinn::{ClientConfig, Connection};
+
+use crate::bench::client::{Client, Counters, ETHERNET};
 use crate::bench::servers::Server;
 
 const CONNECTIONS: usize = 1000;
@@ -14,19 +16,33 @@ const AT_ONCE: usize = 8;
 const FIRST: usize = 50;
 const ALPN: &str = "hq-interop";
 
-/// KiB of resident memory for each, of the server and all that runs it.
+/// KiB for each: resident memory of the server and of all that runs it, and WebAssembly's own, which grows in steps.
 pub(super) async fn measure(server: &Server, scale: f64) -> Result<Vec<f64>> {
     let client = Client::new(server, ETHERNET)?;
     let config = client.configured(ALPN, false);
-    let mut kept = Vec::new();
-    let mut before = 0;
     let count = part(CONNECTIONS, scale, 100);
-    for number in [FIRST, count] {
-        before = server.processes().resident();
-        let connecting = stream::iter(0..number).map(|_| client.connect_with(&config)).buffer_unordered(AT_ONCE);
-        kept.extend(connecting.try_collect::<Vec<_>>().await?);
-    }
-    let after = server.processes().resident();
+    let mut kept = connections(&client, &config, FIRST).await?;
+    let before = look(server).await?;
+    kept.extend(connections(&client, &config, count).await?);
+    let after = look(server).await?;
     client.finish().await;
-    Ok(vec![after.saturating_sub(before) as f64 / 1024.0 / count as f64])
+    let resident = (after.0 - before.0) / 1024.0 / count as f64;
+    let wasm = after.1.zip(before.1).map(|(after, before)| (after - before) / 1024.0 / count as f64);
+    Ok(std::iter::once(resident).chain(wasm).collect())
+}
+
+async fn connections(client: &Client, config: &ClientConfig, count: usize) -> Result<Vec<Connection>> {
+    stream::iter(0..count).map(|_| client.connect_with(config)).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// Bytes that are resident, and bytes of WebAssembly's memory where the server has one to tell of.
+async fn look(server: &Server) -> Result<(f64, Option<f64>)> {
+    let visitor = Client::new(server, ETHERNET)?;
+    // quinn's own server has no HTTP/3.
+    let wasm = match visitor.connect("h3").await {
+        Ok(connection) => Counters::read(connection).await?.get("wasm_memory_bytes"),
+        Err(_) => None,
+    };
+    visitor.finish().await;
+    Ok((server.processes().resident() as f64, wasm))
 }

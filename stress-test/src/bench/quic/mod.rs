@@ -105,7 +105,7 @@ pub(super) fn all() -> Vec<Workload> {
     all.push(one(
         "quic-idle",
         "1,000 connections that do nothing: resident memory each",
-        &[("", Unit::Kibibytes)],
+        &[("", Unit::Kibibytes), ("wasm", Unit::Kibibytes)],
         Idle,
     ));
     for one in &mut all {
@@ -137,7 +137,10 @@ impl Task {
         }
         if let Some(profile) = lab.profile.take() {
             let server = lab.servers.fresh(runtime, Some(&profile))?;
+            let before = server.processes().cpu();
             let measured = self.on(&server, Effort { scale: PROFILED, ..effort });
+            let threads = server.processes().cpu().table(&before);
+            std::fs::write(profile.with_extension("threads"), threads)?;
             return server.stop().and(measured);
         }
         if matches!(self, Self::Idle) {

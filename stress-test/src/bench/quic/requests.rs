@@ -53,7 +53,7 @@ pub(super) async fn http3(server: &Server, count: usize, scale: f64) -> Result<V
     let http = Http::new(client.connect("h3").await?).await.map_err(|error| Error(error.to_string()))?;
     let path = format!("/bytes/{BODY}");
     let start = Instant::now();
-    let (from, to) = (start + WARM_UP, start + WARM_UP + TIME.mul_f64(scale));
+    let (from, to) = (start + WARM_UP, start + WARM_UP + TIME.mul_f64(scale).max(WARM_UP));
     let one_after_the_other = async || {
         let mut answered = 0;
         while Instant::now() < to {

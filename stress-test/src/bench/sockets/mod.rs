@@ -15,6 +15,8 @@ pub(super) use udp::enlarge;
 
 /// A measurement of datagrams takes this long, at full scale.
 const UDP_TIME: Duration = Duration::from_millis(1500);
+/// On a busy machine a program may not get a turn for this long.
+const LEAST_TIME: Duration = Duration::from_millis(200);
 const REQUEST: usize = 64;
 /// The datagram where its size is not what is measured: what a QUIC packet carries at least.
 const DATAGRAM: usize = 1200;
@@ -189,7 +191,7 @@ pub(super) fn bare_sender(lab: &mut Lab, runtime: Runtime, size: usize, stripes:
 }
 
 fn udp_time(scale: f64) -> Duration {
-    UDP_TIME.mul_f64(scale)
+    UDP_TIME.mul_f64(scale).max(LEAST_TIME)
 }
 
 fn scaled(amount: u64, scale: f64) -> u64 {
