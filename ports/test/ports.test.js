@@ -12,7 +12,8 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { readDifferences } from '../../emscripten-lib/test/conformance.mjs';
 import { whyNoChromium } from '../../emscripten-lib/test/c-programs.mjs';
-import { buildPorts, onLinux, onNode, openChromium, startPeer, startWebSocketServer } from './programs.js';
+import { buildPorts, onLinux, onNode, openChromium, startWebSocketServer } from './programs.js';
+import { startRedis } from './redis.js';
 
 const directory = mkdtempSync(path.join(os.tmpdir(), 'socket-iwa-ports-'));
 const certificate = path.join(directory, 'certificate.pem');
@@ -24,24 +25,11 @@ let web;
 /** @type {string[]} */
 const greetings = [];
 
-/** On a port that was free a moment ago: redis-server takes none that it chooses itself. */
-async function startRedis() {
-  const probe = net.createServer();
-  await new Promise((resolve) => probe.listen(0, '127.0.0.1', () => resolve(undefined)));
-  const { port } = /** @type {net.AddressInfo} */ (probe.address());
-  await new Promise((resolve) => probe.close(resolve));
-  const settings = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: directory };
-  // hiredis' tests use DEBUG.
-  const args = Object.entries({ ...settings, 'enable-debug-command': 'local' })
-    .flatMap(([name, value]) => [`--${name}`, String(value)]);
-  return { port, ...await startPeer('redis-server', args, /Ready to accept connections/i) };
-}
-
 before(async () => {
   buildPorts();
   const key = path.join(directory, 'key.pem');
   assert.equal((await onLinux('certificate', [certificate, key])).code, 0);
-  redis = await startRedis();
+  redis = await startRedis(directory);
   web = https.createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, (request, response) => {
     greetings.push(String(request.headers['x-greeting']));
     response.end(BODY);
