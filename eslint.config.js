@@ -5,7 +5,7 @@ import globals from 'globals';
 export default [
   {
     // libdirectsockets.js has Emscripten's macros in it ({{{ }}}, #if) and parses only after its preprocessor.
-    ignores: ['target/', 'node_modules/', 'emscripten-lib/libdirectsockets.js'],
+    ignores: ['**/target/', 'node_modules/', 'emscripten-lib/libdirectsockets.js'],
   },
   js.configs.recommended,
   {
