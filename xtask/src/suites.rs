@@ -19,7 +19,7 @@ use crate::setup::{self, Need};
 pub(crate) enum Suite {
     /// rustfmt, clippy, the crates' own tests (client against server natively)
     Rust,
-    /// eslint, types, the unit tests of the JavaScript parts
+    /// eslint, types, the unit tests of the JavaScript parts, and of the documentation
     Js,
     /// C programs: Linux, Node and Chromium, with threads and without, print the same
     Conformance,
@@ -27,6 +27,8 @@ pub(crate) enum Suite {
     Api,
     /// published software (ureq, redis, tungstenite, hiredis) and std::net, on Node and in Chromium, with real peers
     Ports,
+    /// the examples on Linux, on Node and in Chromium, with real peers; the guide, word for word
+    Examples,
     /// the native server with the native client and curl
     Native,
     /// the WebAssembly server on Node with the native client and curl
@@ -76,11 +78,15 @@ impl Suite {
     pub(crate) fn needs(self) -> &'static [Need] {
         match self {
             Self::Rust => &[Need::Compiler],
-            Self::Js => &[Need::Packages, Need::NameServer],
+            // Of the documentation the C and Rust are parsed.
+            Self::Js => &[Need::Packages, Need::NameServer, Need::Compiler],
             Self::Conformance => {
                 &[Need::Compiler, Need::Container, Need::Packages, Need::Chromium, Need::NameServer, Need::Services]
             }
             Self::Ports => &[Need::Compiler, Need::Container, Need::Packages, Need::Chromium, Need::Redis],
+            Self::Examples => {
+                &[Need::Compiler, Need::Container, Need::Packages, Need::Chromium, Need::NameServer, Need::Redis]
+            }
             // curl with HTTP/3 is in the container.
             Self::Native | Self::Node => &[Need::Packages, Need::Container],
             Self::Chromium => &[Need::Packages, Need::Container, Need::Chromium, Need::BundleChromium],
@@ -92,7 +98,7 @@ impl Suite {
 
     pub(crate) fn artifacts(self) -> &'static [Artifact] {
         match self {
-            Self::Rust | Self::Js | Self::Conformance | Self::Api | Self::Ports => &[],
+            Self::Rust | Self::Js | Self::Conformance | Self::Api | Self::Ports | Self::Examples => &[],
             Self::Native => &[Artifact::Native],
             Self::Node => &[Artifact::Native, Artifact::Wasm],
             Self::Chromium | Self::Interop | Self::Tickets | Self::Bench | Self::Tools => &Artifact::ALL,
@@ -128,6 +134,10 @@ impl Suite {
             Self::Ports => vec![
                 check("cargo fmt --check", cargo_with("fmt --manifest-path ports/Cargo.toml -- --check")),
                 node_test("ports", tests_in("ports/test"))?,
+            ],
+            Self::Examples => vec![
+                check("cargo fmt --check", cargo_with("fmt --manifest-path examples/rust/Cargo.toml --all -- --check")),
+                node_test("examples", tests_in("examples/test"))?,
             ],
             Self::Native => vec![node_test("native server", files(&["xtask/tests/native.test.js"]))?],
             Self::Node => vec![node_test("server on Node", files(&["xtask/tests/node.test.js"]))?],
@@ -194,7 +204,8 @@ fn unit_tests() -> Vec<PathBuf> {
     let elsewhere = [files(&LINKING), files(&CONFORMANCE)].concat();
     let mut tests = tests_in("emscripten-lib/test");
     tests.retain(|test| !elsewhere.contains(test));
-    [tests, tests_in("api/test/unit"), tests_in("iwa/test/unit"), tests_in("interop/test")].concat()
+    let others = ["api/test/unit", "iwa/test/unit", "interop/test", "docs/test"].map(tests_in);
+    [tests, others.concat()].concat()
 }
 
 fn files(names: &[&str]) -> Vec<PathBuf> {
