@@ -12,11 +12,8 @@ const REPOSITORY = path.resolve(import.meta.dirname, '..', '..');
 
 /** @typedef {{ text: string, where: string }} Message `where` is file:line */
 
-/** Those whose first argument a person reads. A method counts as the function of its name. */
-const SPEAKERS = new Set([
-  'LaunchError', 'Error', 'TypeError', 'RangeError', 'DOMException', 'refuse', 'say', 'warn', 'explain', 'leaveOut', 'within',
-  'step', 'fail', 'write', 'complain',
-]);
+/** Functions, and methods, of which a person reads the first argument that has words: all that make errors among them. */
+const SPEAKERS = /Error$|Exception$|^#?(refuse|say|warn|explain|leaveOut|within|step|fail)$/;
 /** Functions that answer with what is wrong, or nothing. */
 const ANSWERS = /(Problem|Reason)$|^missing[A-Z]|^whyNo|^no[A-Z]/;
 
@@ -39,7 +36,7 @@ export function messages() {
     if (file.endsWith('.rs')) return ofRust(file);
     if (file === 'docker/build.sh') return ofShell(file);
     return [];
-  }).filter(({ text }) => hasWords(text) && !text.startsWith('Usage: '));
+  }).filter(({ text }) => hasWords(text) && !/^Usage: | \.\.\.$/.test(text));
 }
 
 /** Whether a text says more than what it passes on: two words at the least. @param {string} text */
@@ -95,7 +92,8 @@ function ofJavaScript(file) {
       const call = (/** @type {any} */ node) => {
         // Of write(stream, text) and the like, the text.
         const said = node.arguments.find((/** @type {any} */ one) => values(one, constant).some(hasWords));
-        if (SPEAKERS.has(nameOf(node.callee)) && said) take(said);
+        const isPrinted = nameOf(node.callee) === 'write' && /\bstderr\b/.test(sourceCode.getText(node));
+        if (said && (isPrinted || SPEAKERS.test(nameOf(node.callee)))) take(said);
       };
       return {
         CallExpression: call,
