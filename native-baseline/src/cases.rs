@@ -123,6 +123,7 @@ pub const ALL: &[Case] = &cases![
     webtransport::a_session_ends_with_its_stream,
     webtransport::what_comes_before_its_session_waits_for_it,
     webtransport::streams_that_wait_for_a_session_are_bounded,
+    webtransport::datagrams_that_wait_for_a_session_are_bounded,
     webtransport::streams_for_no_session_are_refused,
     webtransport::a_number_that_is_no_session_s_closes_the_connection,
     webtransport::a_malformed_capsule_ends_the_session,

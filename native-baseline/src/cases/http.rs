@@ -96,28 +96,27 @@ pub(super) async fn a_declared_body_over_the_limit_is_413(target: Target) -> Res
 }
 
 pub(super) async fn a_body_far_over_the_limit_is_413_and_then_cut_off(target: Target) -> Result<Outcome, Error> {
-    use super::raw::{DATA, Exchange, Raw, answered, headers, reset, varints};
+    use super::raw::{DATA, Raw, headers, varints};
     const H3_EXCESSIVE_LOAD: u64 = 0x107;
     let raw = Raw::new(target).await?;
     let far = 1000 * target.max_body;
     let declared = far.to_string();
     let post = [(":method", "POST"), (":scheme", "https"), (":authority", "l"), (":path", "/upload")];
     for head in [&post[..], &[&post[..], &[("content-length", &declared)]].concat()] {
-        let Exchange { mut send, mut recv } = raw.bi(&[headers(head), varints(&[DATA, far])].concat()).await?;
-        let sending = async {
-            let chunk = vec![7; 64 << 10];
-            loop {
-                match send.write_all(&chunk).await {
-                    Ok(()) => {}
-                    Err(quinn::WriteError::Stopped(code)) => break Ok(code.into_inner()),
-                    Err(error) => break Err(Error::new("write a body", error)),
-                }
+        let mut exchange = raw.bi(&[headers(head), varints(&[DATA, far])].concat()).await?;
+        exchange.write(&vec![7; usize::try_from(target.max_body).expect("the limit fits the memory") + 1]).await?;
+        let status = exchange.status().await?;
+        let chunk = vec![7; 64 << 10];
+        let stopped = loop {
+            match exchange.send.write_all(&chunk).await {
+                Ok(()) => {}
+                Err(quinn::WriteError::Stopped(code)) => break code.into_inner(),
+                Err(error) => return Err(Error::new("write a body", error)),
             }
         };
-        let receiving = async { Ok::<_, Error>((answered(&mut recv).await?, reset(&mut recv).await?)) };
-        let (stopped, (status, code)) = tokio::try_join!(sending, receiving)?;
-        if (status, code, stopped) != (413, H3_EXCESSIVE_LOAD, H3_EXCESSIVE_LOAD) {
-            return Ok(Outcome::Failed(format!("{status}, reset with {code:#x}, stopped with {stopped:#x}")));
+        let reset = exchange.reset().await?;
+        if (status, reset, stopped) != (413, H3_EXCESSIVE_LOAD, H3_EXCESSIVE_LOAD) {
+            return Ok(Outcome::Failed(format!("{status}, reset with {reset:#x}, stopped with {stopped:#x}")));
         }
     }
     let get = headers(&[(":method", "GET"), (":scheme", "https"), (":authority", "l"), (":path", "/")]);

@@ -159,56 +159,42 @@ impl Exchange {
 
     /// The code that the server resets the stream with; an error if it does not.
     pub(super) async fn reset(&mut self) -> Result<u64, Error> {
-        reset(&mut self.recv).await
+        match tokio::time::timeout(PATIENCE, self.recv.read_to_end(1 << 20)).await {
+            Ok(Err(quinn::ReadToEndError::Read(quinn::ReadError::Reset(code)))) => Ok(code.into_inner()),
+            Ok(other) => Err(Error::new("wait for the server to reset the stream", format!("{other:?}"))),
+            Err(_) => Err(Error::new("wait for the server to reset the stream", "nothing comes")),
+        }
     }
 
     /// The next frame.
     pub(super) async fn frame(&mut self) -> Result<(u64, Vec<u8>), Error> {
-        next_frame(&mut self.recv).await
+        let kind = self.varint().await?;
+        let mut payload = vec![0; self.varint().await? as usize];
+        self.recv.read_exact(&mut payload).await.map_err(|error| Error::new("read a frame", error))?;
+        Ok((kind, payload))
+    }
+
+    async fn varint(&mut self) -> Result<u64, Error> {
+        let mut bytes = [0; 8];
+        let failed = |error| Error::new("read a frame", error);
+        self.recv.read_exact(&mut bytes[..1]).await.map_err(failed)?;
+        let length = 1 << (bytes[0] >> 6);
+        self.recv.read_exact(&mut bytes[1..length]).await.map_err(failed)?;
+        Ok(VarInt::decode(&mut &bytes[..length]).expect("the length fits the first byte").into_inner())
     }
 
     /// The status of the answer. Frames before it are passed over.
     pub(super) async fn status(&mut self) -> Result<u16, Error> {
-        answered(&mut self.recv).await
-    }
-}
-
-/// As [`Exchange::reset`], of its half.
-pub(super) async fn reset(recv: &mut RecvStream) -> Result<u64, Error> {
-    match tokio::time::timeout(PATIENCE, recv.read_to_end(1 << 20)).await {
-        Ok(Err(quinn::ReadToEndError::Read(quinn::ReadError::Reset(code)))) => Ok(code.into_inner()),
-        Ok(other) => Err(Error::new("wait for the server to reset the stream", format!("{other:?}"))),
-        Err(_) => Err(Error::new("wait for the server to reset the stream", "nothing comes")),
-    }
-}
-
-/// As [`Exchange::status`], of its half.
-pub(super) async fn answered(recv: &mut RecvStream) -> Result<u16, Error> {
-    loop {
-        let (kind, section) = tokio::time::timeout(PATIENCE, next_frame(recv))
-            .await
-            .map_err(|_| Error::new("wait for an answer", "nothing comes"))??;
-        if kind == HEADERS {
-            let status = status(section.get(2..).unwrap_or_default());
-            return status.ok_or_else(|| Error::new("read the status of an answer", format!("{section:02x?}")));
+        loop {
+            let (kind, section) = tokio::time::timeout(PATIENCE, self.frame())
+                .await
+                .map_err(|_| Error::new("wait for an answer", "nothing comes"))??;
+            if kind == HEADERS {
+                let status = status(section.get(2..).unwrap_or_default());
+                return status.ok_or_else(|| Error::new("read the status of an answer", format!("{section:02x?}")));
+            }
         }
     }
-}
-
-async fn next_frame(recv: &mut RecvStream) -> Result<(u64, Vec<u8>), Error> {
-    let kind = varint(recv).await?;
-    let mut payload = vec![0; varint(recv).await? as usize];
-    recv.read_exact(&mut payload).await.map_err(|error| Error::new("read a frame", error))?;
-    Ok((kind, payload))
-}
-
-async fn varint(recv: &mut RecvStream) -> Result<u64, Error> {
-    let mut bytes = [0; 8];
-    let failed = |error| Error::new("read a frame", error);
-    recv.read_exact(&mut bytes[..1]).await.map_err(failed)?;
-    let length = 1 << (bytes[0] >> 6);
-    recv.read_exact(&mut bytes[1..length]).await.map_err(failed)?;
-    Ok(VarInt::decode(&mut &bytes[..length]).expect("the length fits the first byte").into_inner())
 }
 
 /// The entries of QPACK's static table that hold a status (RFC 9204, appendix A).

@@ -215,6 +215,33 @@ pub(super) async fn streams_that_wait_for_a_session_are_bounded(target: Target) 
     target.serves_others().await
 }
 
+pub(super) async fn datagrams_that_wait_for_a_session_are_bounded(target: Target) -> Result<Outcome, Error> {
+    let raw = Raw::new(target).await?;
+    let mut session = raw.bi(b"").await?;
+    for _ in 0..500 {
+        let sent = raw.connection.send_datagram_wait(datagram(session.id(), b"early")).await;
+        sent.map_err(|error| Error::new("send a datagram", error))?;
+    }
+    // An answer shows that the server has seen those that were not lost.
+    let request = [(":method", "GET"), (":scheme", "https"), (":authority", "l"), (":path", "/")];
+    raw.bi(&super::raw::headers(&request)).await?.status().await?;
+    session.write(&connect("webtransport", "/echo")).await?;
+    session.status().await?;
+    // They come back in their order, before any that is sent now.
+    let last = datagram(session.id(), b"last");
+    let mut waited = 0;
+    loop {
+        raw.connection.send_datagram(last.clone()).map_err(|error| Error::new("send a datagram", error))?;
+        match tokio::time::timeout(DATAGRAM_PATIENCE, raw.connection.read_datagram()).await {
+            Ok(Ok(back)) if back == last => break,
+            Ok(Ok(_)) => waited += 1,
+            Ok(Err(error)) => return Err(Error::new("receive a datagram", error)),
+            Err(_) => {}
+        }
+    }
+    Ok(expect((1..=64).contains(&waited), format!("{waited} of 500 waited")))
+}
+
 pub(super) async fn streams_for_no_session_are_refused(target: Target) -> Result<Outcome, Error> {
     let raw = Raw::new(target).await?;
     let request = [(":method", "GET"), (":scheme", "https"), (":authority", "l"), (":path", "/")];
