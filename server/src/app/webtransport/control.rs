@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use futures_util::future::FutureExt;
@@ -49,7 +50,7 @@ pub(crate) async fn serve(
         });
     }
     let ended = match opened {
-        Ok(()) => run(&session, &mut stream).await,
+        Ok(()) => run(context, &session, &mut stream).await,
         Err(error) => Err(error),
     };
     // Has no effect where it has ended already, as it should have.
@@ -67,7 +68,7 @@ enum Next {
     Asked(Close),
 }
 
-async fn run(session: &Session, stream: &mut RequestStream) -> Result<(), StreamError> {
+async fn run(context: &Context, session: &Session, stream: &mut RequestStream) -> Result<(), StreamError> {
     let mut capsules = Capsules::default();
     let core = session.core();
     let mut draining = pin!(core.connection.draining().fuse());
@@ -95,8 +96,11 @@ async fn run(session: &Session, stream: &mut RequestStream) -> Result<(), Stream
                 stream.send_data(capsule::close(close.code, &close.reason)).await?;
                 stream.finish().await?;
                 // Chromium 156 takes a session for lost when it is told to stop sending before it has read why.
-                while stream.recv_data().await?.is_some() {}
-                return Ok(());
+                let rest = async {
+                    while stream.recv_data().await?.is_some() {}
+                    Ok(())
+                };
+                return context.patience.with(Duration::ZERO, rest).await.unwrap_or(Ok(()));
             }
             Next::Data(data) => {
                 capsules.push(data);
