@@ -57,8 +57,8 @@ test('the tarball has what its users need, and works where it is installed', asy
   const [{ filename, files }] = Object.values(JSON.parse(stdout));
   const names = files.map((/** @type {{path: string}} */ file) => file.path);
   for (const needed of ['api/socket-iwa.d.ts', 'api/node.js', 'api/program/thread.js', 'emscripten-lib/libdirectsockets.js',
-    'emscripten-lib/src/node/udp-socket.js', 'iwa/iwa-run.mjs', 'LICENSE', 'README.md']) assert.ok(names.includes(needed), needed);
-  assert.deepEqual(names.filter((/** @type {string} */ name) => /(^|\/)(test|bench|target|docker|xtask)\/|\.(c|rs|toml)$/.test(name)), []);
+    'emscripten-lib/src/node/udp-socket.js', 'iwa/iwa-run.mjs', 'api/server-worker-node.js', 'LICENSE', 'README.md']) assert.ok(names.includes(needed), needed);
+  assert.deepEqual(names.filter((/** @type {string} */ name) => /(^|\/)(test|bench|docker|xtask)\/|^target\/(?!dist\/)|\.(c|rs|toml)$/.test(name)), []);
   // Nothing that is in it needs a file that is not.
   for (const name of names.filter((/** @type {string} */ file) => /\.m?js$/.test(file))) {
     const code = readFileSync(path.join(REPOSITORY, name), 'utf8').replace(/\/\*\*.*?\*\//gs, '');
@@ -80,8 +80,18 @@ test('the tarball has what its users need, and works where it is installed', asy
     console.log(new TextDecoder().decode((await client.receive()).data));
   `);
   assert.equal((await run(process.execPath, ['echo.js'], { cwd: directory })).stdout, 'echo\n');
+  // The server's WebAssembly is in the tarball where it was built before.
+  writeFileSync(path.join(directory, 'server.js'), `
+    import { startServer } from 'socket-iwa/server';
+    await startServer({ routes: { hello: () => new Response('hi') } }).catch(({ message }) => console.log(message));
+  `);
+  assert.match((await run(process.execPath, ['server.js'], { cwd: directory })).stdout, /"hello" does not begin with a slash/);
   writeFileSync(path.join(directory, 'types.ts'), `
     import { connect, type Connection, runProgram, SocketError } from 'socket-iwa';
+    import { startServer, type HttpHandler } from 'socket-iwa/server';
+    const hello: HttpHandler = (request) => new Response(request.url);
+    const server = await startServer({ routes: { '/hello': hello } });
+    console.log(server.port, server.certificateHash.hex);
     const connection: Connection = await connect({ host: 'localhost', port: 80 });
     for await (const chunk of connection.readable) console.log(chunk.byteLength);
     const code: number = await runProgram('a.js', { onStdout: (bytes) => console.log(bytes.byteLength) }).exit;
