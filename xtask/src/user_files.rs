@@ -15,7 +15,8 @@ pub(crate) fn command(toolchain: Toolchain, program: &str, arguments: &[OsString
     let current = current_directory(toolchain)?;
     let mut command = toolchain.command(program);
     if toolchain == Toolchain::Container {
-        setup::ensure(&[Need::Container], install)?;
+        // The packages for what comes next: `npx iwa-run` and `xtask node` run what was made.
+        setup::ensure(&[Need::Container, Need::Packages], install)?;
         let given: Vec<PathBuf> = env::var_os("SOCKET_IWA_MOUNT").iter().flat_map(env::split_paths).collect();
         let mounts = env::join_paths(given.into_iter().chain(mounts_for(arguments, &current)));
         let mounts = mounts.map_err(|error| Error::unusable(format!("a directory's name: {error}")))?;
