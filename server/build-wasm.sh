@@ -20,6 +20,7 @@ RUSTC_BOOTSTRAP=1 cargo "${config[@]}" "${build[@]}"
 built=${CARGO_TARGET_DIR:-target}/$target/wasm
 mkdir -p target/dist
 cp "$built/socket-iwa-server.js" "$built/socket_iwa_server.wasm" target/dist/
-cp "$built"/deps/socket*server*.js.symbols target/dist/socket-iwa-server.js.symbols
+# Where cargo has emcc write it.
+cp "$built/deps/socket_iwa_server.js.symbols" target/dist/socket-iwa-server.js.symbols
 printf 'built target/dist/socket-iwa-server.js and socket_iwa_server.wasm (%s bytes, %s with gzip)\n' \
   "$(stat -c %s target/dist/socket_iwa_server.wasm)" "$(gzip -9c target/dist/socket_iwa_server.wasm | wc -c)" >&2
