@@ -21,13 +21,13 @@ pub fn wasm_memory() -> Option<u64> {
 /// The defaults for the platform this was compiled for.
 ///
 /// In Chromium a datagram's `write()` is one IPC round trip, so writes on several sockets of one port go out in parallel:
-/// a download in datagrams of 1452 bytes took 125 to 140 ms of processor time a MB with four of them, 110 to 126 with
-/// eight, and 99 with sixteen, which answer fewer small requests (docs/performance.md).
+/// four of them keep two cores busy. With eight a download in datagrams of 1452 bytes took 110 to 126 ms of processor time
+/// a MB instead of 125 to 140, and Chromium 148 crashed at two of some eighty starts (docs/performance.md).
 ///
 /// In WebAssembly ring seals about six times faster with ChaCha20-Poly1305 than with AES-128-GCM; natively it is the other
 /// way round.
 pub const DEFAULTS: Defaults = if cfg!(target_family = "wasm") {
-    Defaults { stripes: 8, prefer_chacha20: true }
+    Defaults { stripes: 4, prefer_chacha20: true }
 } else {
     Defaults { stripes: 1, prefer_chacha20: false }
 };
