@@ -61,12 +61,9 @@ export function makeHandlers() {
         released.resolve(undefined);
         return new Response('done');
       },
-      async '/never'(request) {
-        await new Promise((_, reject) => request.signal.addEventListener('abort', () => {
-          aborted.resolve(undefined);
-          reject(request.signal.reason);
-        }));
-        return new Response();
+      '/never': (request) => {
+        request.signal.addEventListener('abort', () => aborted.resolve(undefined));
+        return new Response(new ReadableStream({ start: (controller) => controller.enqueue(text('a part')) }));
       },
       async '/aborted'() {
         await aborted.promise;
