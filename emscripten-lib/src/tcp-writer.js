@@ -15,10 +15,12 @@
 //   larger pipe would otherwise be sent such a chunk twice.
 // - What remains is a short chunk when `room` is used up: a request now and then on a connection that has sent more than
 //   64 KiB. It could be lost only if the pipe were full to the last byte, so it is held back until that is over: until
-//   the peer has sent something (request and answer: no delay), or the program has paused for QUIET_MIN ms, which is
-//   fifty times what the pipe needs to drain, and longer when it drained slowly before. A program that does not pause
-//   fills the buffer until there is a long chunk. This costs a wait once in 64 KiB of one-way traffic in small pieces. A
-//   peer that stopped reading long ago, at the very byte, can still defeat it: docs/differences.md.
+//   the program has paused for QUIET_MIN ms, which is fifty times what the pipe needs to drain, and longer when it drained
+//   slowly before. A program that does not pause fills the buffer until there is a long chunk. This costs a wait once in
+//   64 KiB of traffic in small pieces; none where the peer answers after every ANSWERED_MAX bytes at the most. What a peer
+//   sends is no answer when it sends without reading, as to an echo: then more than that is on its way, or a short write
+//   did not go in at once, and both are seen. A peer that stopped reading long ago, at the very byte, can still defeat it:
+//   docs/differences.md.
 //
 // A `writable` that loses nothing (Node's) is written as it comes.
 
@@ -41,6 +43,8 @@ const QUIET_MIN = 10;
 const QUIET_MAX = 1000;
 /** Bytes of a program that never pauses, and sends too little for a long chunk, are held back for so long at most; ms. */
 const HELD_MAX = 250;
+/** An answer to so many bytes shows that they have left the pipe: a request, or a short answer to one. */
+const ANSWERED_MAX = 16 * 1024;
 /** Until a dropped chunk is tried again, in ms; doubled each time. */
 const RETRY_MIN = 1;
 const RETRY_MAX = 32;
@@ -103,6 +107,8 @@ export class TcpWriter {
     this.inPipe = 0;
     /** `room` is no longer sure, only very likely. */
     this.presumed = false;
+    /** A write had to wait for the pipe, and the program has not paused since: the peer reads slower than it is sent to. */
+    this.backedUp = false;
     /** When the last write ended, when the last bytes came, and the oldest of `buffer`; ms. */
     this.lastWrite = -Infinity;
     this.lastSend = -Infinity;
@@ -148,9 +154,9 @@ export class TcpWriter {
     this.buffer = larger;
   }
 
-  /** The peer has sent something: an answer, if the program waits for one, to what it has read. */
+  /** The peer has sent something: an answer to what it has read, if that was little and the pipe took it at once. */
   heard() {
-    if (this.flying || this.filled > 0) return;
+    if (this.flying || this.filled > 0 || this.backedUp || this.inPipe > ANSWERED_MAX) return;
     this.presumeDrained();
   }
 
@@ -180,6 +186,7 @@ export class TcpWriter {
         });
         return;
       }
+      this.backedUp = false;
       this.presumeDrained();
     }
     this.cancelAlarm();
@@ -219,13 +226,24 @@ export class TcpWriter {
     const begun = performance.now();
     const sure = this.room > 0 && !this.presumed;
     const promise = writer.write(chunk);
-    if (!capacity || chunk.byteLength < this.room) {
-      this.room -= chunk.byteLength;
-      this.inPipe += chunk.byteLength;
+    if (!capacity) {
       promise.then(() => this.finish(chunk), (error) => this.fail(error));
       return;
     }
-    // The only place where the outcome hangs on when a promise resolves.
+    if (chunk.byteLength < this.room) {
+      this.room -= chunk.byteLength;
+      this.inPipe += chunk.byteLength;
+      let atOnce = true;
+      promise.then(() => {
+        if (!atOnce) this.pipeWasFull();
+        this.finish(chunk);
+      }, (error) => this.fail(error));
+      settlesAtOnce(promise).then((settled) => {
+        atOnce = settled;
+      });
+      return;
+    }
+    // Here the outcome hangs on when a promise resolves.
     settlesAtOnce(promise).then((atOnce) => {
       if (atOnce && !sure && chunk.byteLength > capacity.atMost) {
         if (!this.broken) this.writeAgain();
@@ -236,6 +254,7 @@ export class TcpWriter {
         this.room = 0;
         this.inPipe = PIPE_MIN;
         this.retry = RETRY_MIN;
+        this.backedUp = !atOnce;
         if (!atOnce) {
           const time = performance.now() - begun;
           this.quiet = Math.min(Math.max(time, QUIET_MIN), QUIET_MAX);
@@ -246,6 +265,13 @@ export class TcpWriter {
       }, (error) => this.fail(error));
     });
     promise.catch(() => {});
+  }
+
+  /** A write that was thought to have room did not go in at once. What is free behind it, nobody knows. */
+  pipeWasFull() {
+    this.room = 0;
+    this.inPipe = PIPE_MIN;
+    this.backedUp = true;
   }
 
   /** The chunk was dropped: the pipe was full. */

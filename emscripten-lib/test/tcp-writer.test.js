@@ -108,22 +108,67 @@ test('a long chunk that the pipe takes later is not written twice', async () => 
   assert.equal(pipe.drops, 0);
 });
 
-test('a short chunk waits while the pipe may be full, and goes when the peer answers', async () => {
+test('a short chunk waits while the pipe may be full', async () => {
   const pipe = new FakePipe();
   const { send, check, writer, pause } = makeWriter(pipe, learnt());
   send(100_000);
   await pipe.drainAll();
+  writer.heard();
   send(10);
   assert.equal(pipe.length, 0);
   pause();
   assert.equal(pipe.length, 10);
   await pipe.drainAll();
+  check();
+});
 
+test('requests that are answered do not wait', async () => {
+  const pipe = new FakePipe();
+  const { send, check, writer, timers } = makeWriter(pipe, learnt());
+  for (let number = 0; number < 100; number++) {
+    send(1 + (number * 997) % 16_384);
+    await pipe.drainAll();
+    assert.deepEqual([writer.outstanding, timers.alarms.size], [0, 0], `request ${number}`);
+    writer.heard();
+  }
+  check();
+});
+
+test('what a peer sends without reading is no answer: much is on its way', async () => {
+  const pipe = new FakePipe();
+  const { send, check, writer } = makeWriter(pipe, learnt());
+  send(40_000);
+  await task();
+  writer.heard();
+  send(25_536);
+  await task();
+  assert.equal(pipe.room, 0);
+  writer.heard();
+  send(30_000);
+  await task();
+  assert.deepEqual([pipe.drops, writer.outstanding], [0, 30_000]);
+  await pipe.drainAll();
   send(100_000);
   await pipe.drainAll();
+  check();
+});
+
+test('what a peer sends without reading is no answer: the pipe had no room for all of a short chunk', async () => {
+  const pipe = new FakePipe();
+  const { send, check, writer, pause } = makeWriter(pipe, learnt());
+  for (let number = 0; number < 7; number++) {
+    send(10_000);
+    await task();
+    writer.heard();
+  }
+  assert.equal(pipe.room, 0);
+  await pipe.drain(70_000 - 65_536); // and full to the byte
   writer.heard();
-  send(10);
-  assert.equal(pipe.length, 10, 'no wait after an answer');
+  send(10_000);
+  await task();
+  assert.deepEqual([pipe.room, pipe.drops, writer.outstanding], [0, 0, 10_000]);
+  await pipe.drainAll();
+  pause();
   await pipe.drainAll();
   check();
 });

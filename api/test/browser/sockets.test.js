@@ -104,9 +104,16 @@ test('a server: connections are iterated over, echoed whole, and end with the li
     const hash = createHash('sha256');
     client.on('data', (data) => hash.update(data));
     const ended = once(client, 'end');
+    let length = 0;
+    const whole = new Promise((resolve) => client.on('data', (data) => {
+      length += data.length;
+      if (length >= total << 20) resolve(undefined);
+    }));
     for (let number = 0; number < total; number++) {
       if (!client.write(megabyte(number))) await once(client, 'drain');
     }
+    // Chromium 156 may leave a write unfinished when the peer's FIN comes in its middle: docs/differences.md.
+    await whole;
     client.end();
     await ended;
     return hash.digest('hex');
