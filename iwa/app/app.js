@@ -105,9 +105,11 @@ async function begin() {
     // A launcher's server has the files of the launcher's command line.
     const own = extra.args.includes('--root') ? { args: [], files: [] } : await folder.read();
     if ((await readPermissions()) === 'prompt' && !(await explainPrompts())) return;
-    const args = ['--listen', setup.listen, '--json', '--stop-on-stdin-close', '--log', setup.serverLog, ...own.args];
-    // Once a second is what a person can follow; a launcher may want another interval.
-    if (!extra.args.some((arg) => arg.startsWith('--stats-interval'))) args.push('--stats-interval', '1');
+    const args = ['--listen', setup.listen, '--json', '--stop-on-stdin-close', ...own.args];
+    // Once a second is what a person can follow; a launcher may want another interval, and another log.
+    for (const [option, value] of [['--stats-interval', '1'], ['--log', setup.serverLog]]) {
+      if (!extra.args.some((arg) => arg === option || arg.startsWith(`${option}=`))) args.push(option, value);
+    }
     control.start({ args: [...args, ...extra.args], files: [...own.files, ...extra.files], keep: extra.keep });
   } catch (error) {
     const { explanation, message } = /** @type {import('./explain.js').Explained} */ (error);

@@ -1,6 +1,7 @@
 // The platform's limit: the same work as subject.c in hand-written JavaScript straight on Direct Sockets, with the same
 // arguments and output. An ES module in the place of an Emscripten program (a default export that takes Module's options):
-// it runs in the same worker of the same browser, or on Node over this project's classes of the same interface.
+// it runs in the same worker of the same browser, or on Node over this project's classes of the same interface. The runner
+// takes for such a program what names WebAssembly and ExitStatus, as this line does.
 //
 // Sending over TCP it is as safe as the library, and no safer loop is known: Chromium drops a chunk whose write begins
 // while the pipe is full (emscripten-lib/src/tcp-writer.js), so bulk data goes out in chunks longer than the pipe, and one
