@@ -156,6 +156,16 @@ async def transfer(task, **more):
         await client.download(task)
 
 
+async def rebinding(task):
+    # The server hears of the new address by what the client sends from it. One that has acknowledged all, and waits for
+    # what went to the old address, sends nothing by itself, and both wait for the other until they are idle.
+    async with connected(task) as client:
+        download = asyncio.ensure_future(client.download(task))
+        while not (await asyncio.wait([download], timeout=0.5))[0]:
+            await client.ping()
+        await download
+
+
 async def upload(task):
     body = bytes(index * 7 % 251 for index in range(251)) * (task["bytes"] // 251 + 1)
     body = body[: task["bytes"]]
@@ -298,7 +308,7 @@ EXCHANGES = {
     "resumption": resumption,
     "zero-rtt": zero_rtt,
     "key-update": key_update,
-    "rebinding": transfer,
+    "rebinding": rebinding,
     "chacha20": chacha20,
     "version-negotiation": version_negotiation,
     "connections": connections,
