@@ -22,7 +22,7 @@ pub fn wasm_memory() -> Option<u64> {
 ///
 /// In Chromium a datagram's `write()` is one IPC round trip, so writes on several sockets of one port go out in parallel:
 /// four of them keep two cores busy. With eight a download in datagrams of 1452 bytes took 110 to 126 ms of processor time
-/// a MB instead of 125 to 140, and Chromium 148 crashed at two of some eighty starts (docs/performance.md).
+/// a MB instead of 125 to 140, and Chromium 148 crashed at two starts with eight or sixteen (docs/performance.md).
 ///
 /// In WebAssembly ring seals about six times faster with ChaCha20-Poly1305 than with AES-128-GCM; natively it is the other
 /// way round.
