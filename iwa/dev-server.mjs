@@ -80,15 +80,17 @@ export async function startDevServer(directory) {
     const file = await resolveTarget(mounts, request.url ?? '');
     const handle = file === null ? null : await open(file).catch(() => null);
     if (file === null || handle === null) return reply(404);
-    const { size } = await handle.stat();
-    const type = CONTENT_TYPES.get(path.extname(file).toLowerCase()) ?? 'application/octet-stream';
-    response.writeHead(200, { ...HEADERS, 'Content-Type': type, 'Content-Length': size });
-    if (request.method === 'HEAD') {
-      response.end();
-      return handle.close();
+    try {
+      const { size } = await handle.stat();
+      const type = CONTENT_TYPES.get(path.extname(file).toLowerCase()) ?? 'application/octet-stream';
+      response.writeHead(200, { ...HEADERS, 'Content-Type': type, 'Content-Length': size });
+      if (request.method === 'HEAD') response.end();
+      else await pipeline(handle.createReadStream({ autoClose: false }), response);
+    } catch {
+      response.destroy(); // a read failed, or the browser has left: it sees an incomplete response
+    } finally {
+      await handle.close(); // nobody else does where the browser left before the first byte
     }
-    // A failed read (or a browser that leaves) ends the connection, which the browser sees as an incomplete response.
-    await pipeline(handle.createReadStream(), response).catch(() => response.destroy());
   });
 
   await new Promise((resolve, reject) => {

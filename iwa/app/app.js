@@ -152,8 +152,10 @@ control.addEventListener('state', async () => {
   start.disabled = folder.disabled = busy;
   setup.running = busy ? folder.summary : null;
   stop.disabled = state !== 'starting' && state !== 'running';
-  // The button that was pressed can't be pressed again: the next one is where the keyboard is.
-  if (document.activeElement === document.body || document.activeElement === start) (busy ? stop : start).focus();
+  // The button that was pressed can't be pressed again: the next one is where the keyboard is. A disabled button keeps the
+  // focus until the next frame, and the body has it after that.
+  const focused = document.activeElement;
+  if (focused === document.body || focused === start || focused === stop) (busy ? stop : start).focus();
   reach.show(ready);
   if (state === 'running') byId('live').hidden = byId('connections').hidden = false;
   if (state === 'starting') {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { startDevServer } from '../../dev-server.mjs';
 
 const top = mkdtempSync(path.join(os.tmpdir(), 'dev-server-test-'));
@@ -83,4 +85,27 @@ test('only GET and HEAD', async () => {
   const head = await request('/', { method: 'HEAD' });
   assert.match(head, /^HTTP\/1\.1 200 /);
   assert.doesNotMatch(head, /page$/);
+});
+
+/** Files below the server's root that this process has open (Linux). */
+const openFiles = () =>
+  readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(realpathSync(root));
+    } catch {
+      return false; // closed since
+    }
+  }).length;
+
+test('a browser that leaves at once leaves no file open', async () => {
+  for (let n = 0; n < 50; n += 1) {
+    const socket = net.connect(Number(new URL(server.url).port), '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    const { host } = new URL(server.url);
+    socket.write(`GET /x.wasm HTTP/1.1\r\nHost: ${host}\r\n\r\n`, () => socket.resetAndDestroy());
+    await once(socket, 'close');
+  }
+  for (let waited = 0; openFiles() > 0 && waited < 100; waited += 1) await setTimeout(20);
+  assert.equal(openFiles(), 0);
 });
