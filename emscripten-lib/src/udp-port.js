@@ -8,6 +8,13 @@ import { Stripe, pause } from './udp-stripe.js';
 
 /** A stripe that cannot be reopened is tried again after 10 ms, then twice as long each time, up to this. */
 const REOPEN_DELAY_MAX = 1000;
+/**
+ * Stripes that a port opens with; the others join one by one as datagrams queue up behind those under way: so many of them
+ * within CROWDED_MS. A small program pays for four sockets, and a busy one has all it may have after a tenth of a second.
+ */
+const STRIPES_AT_FIRST = 4;
+const CROWDED_DATAGRAMS = 256;
+const CROWDED_MS = 1000;
 /** For how long a destination whose write was rejected is refused, in ms: each rejection costs a stripe. */
 const REFUSE_MS = 1000;
 const REFUSED_DESTINATIONS = 256;
@@ -47,7 +54,7 @@ export async function drained() {
  * @property {string} localAddress
  * @property {number} localPort 0: any free one
  * @property {boolean} ipv6Only
- * @property {number} stripes
+ * @property {number} stripes as many as it may have
  * @property {boolean} shared the program wants the port beside others that share it
  * @property {boolean} broadcast
  * @property {import('./udp-multicast.js').Multicast} multicast
@@ -79,6 +86,10 @@ export class UdpPort {
     /** @type {Stripe[]} */
     this.stripes = [];
     this.next = 0;
+    /** Datagrams that found every stripe busy since `crowdedSince`, a time of performance.now(). */
+    this.crowded = 0;
+    this.crowdedSince = -Infinity;
+    this.growing = false;
     /** Accepted while no stripe was open. @type {UDPMessage[]} */
     this.waiting = [];
     /**
@@ -104,12 +115,11 @@ export class UdpPort {
       this.localAddress = first.info.localAddress;
       this.adopt(first);
       // Each socket on the port gets its own copy of what is sent to a group.
-      const more = this.sharing && this.options.multicast.groups.size === 0 ? this.options.stripes - 1 : 0;
+      const more = this.mayGrow() ? Math.min(this.options.stripes, STRIPES_AT_FIRST) - 1 : 0;
       const others = Array.from({ length: more }, () => this.openStripe());
       for (const result of await Promise.allSettled(others)) {
         if (result.status === 'fulfilled') this.adopt(result.value);
-        else this.options.say(`only ${this.stripes.length} of ${this.options.stripes} stripes on port ` +
-          `${this.localPort} could be opened: ${describe(result.reason)}`);
+        else this.growNoMore(result.reason);
       }
     } catch (error) {
       this.outstanding = 0;
@@ -118,6 +128,41 @@ export class UdpPort {
       this.settleDrain();
       throw typeof error === 'number' ? error : this.errnoOf(error);
     }
+  }
+
+  /** Each socket on the port would get its own copy of what is sent to a group. */
+  mayGrow() {
+    const { stripes, multicast } = this.options;
+    return this.sharing && multicast.groups.size === 0 && this.stripes.length < stripes;
+  }
+
+  /** @param {unknown} error why one more stripe could not be opened */
+  growNoMore(error) {
+    this.options.say(`only ${this.stripes.length} of ${this.options.stripes} stripes on port ${this.localPort} could be ` +
+      `opened: ${describe(error)}`);
+    this.options.stripes = this.stripes.length;
+  }
+
+  /** A datagram found every stripe busy. */
+  crowd() {
+    if (++this.crowded < CROWDED_DATAGRAMS) return;
+    const now = performance.now();
+    const quick = now - this.crowdedSince < CROWDED_MS;
+    this.crowded = 0;
+    this.crowdedSince = now;
+    if (quick && !this.growing && this.mayGrow()) void this.grow();
+  }
+
+  /** One stripe more. */
+  async grow() {
+    this.growing = true;
+    await this.inTurn(async () => {
+      if (this.closed || !this.mayGrow()) return;
+      const stripe = await this.openStripe();
+      if (this.closed) await stripe.close();
+      else this.adopt(stripe);
+    }).catch((error) => this.growNoMore(error));
+    this.growing = false;
   }
 
   async openFirst() {
@@ -279,6 +324,7 @@ export class UdpPort {
       const stripe = stripes[(start + i) % stripes.length];
       if (stripe.written.length < best.written.length) best = stripe;
     }
+    if (best.written.length > 0) this.crowd();
     best.write(message);
   }
 
@@ -427,6 +473,7 @@ export class UdpPort {
         return;
       }
       await this.drained();
+      await this.changes; // a stripe that is being opened
       await Promise.all(this.stripes.map((stripe) => stripe.close()));
       openPorts.delete(this);
       this.outstanding = 0;

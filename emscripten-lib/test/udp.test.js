@@ -368,7 +368,103 @@ test('the system holds as much for many stripes as for a few, and never less tha
     await bind(socket);
     asked.push(browser.open().map(({ options }) => (options.receiveBufferSize ?? 0) / 1024));
   }
-  assert.deepEqual(asked, [[1024], [512, 512], Array(8).fill(256)]);
+  assert.deepEqual(asked, [[1024], [512, 512], Array(4).fill(256)]);
+});
+
+/** @param {import('../src/udp.js').UdpSocket} socket @param {number} count of datagrams, sent faster than any stripe writes */
+function crowd(socket, count) {
+  for (let i = 0; i < count; i++) send(socket, loopback(9));
+}
+
+test('a port opens with four stripes at most, and has one more each time that datagrams pile up behind them', async () => {
+  const { socket, browser } = create({ stripes: 6 });
+  await bind(socket);
+  const { port } = socket.localEndpoint();
+  socket.sendBuffer = 1 << 24;
+  assert.equal(browser.open().length, 4);
+  const held = Promise.withResolvers();
+  browser.onWrite = () => held.promise;
+  const counts = [];
+  for (let i = 0; i < 5; i++) {
+    crowd(socket, 300);
+    await settled();
+    counts.push(browser.open().length);
+  }
+  assert.deepEqual(counts, [4, 5, 6, 6, 6]);
+  assert.ok(browser.open().every((stripe) => stripe.port === port));
+  held.resolve(undefined);
+  await settled();
+  browser.open()[5].receive({ data: new Uint8Array(1), remoteAddress: '127.0.0.1', remotePort: 9 });
+  await settled();
+  assert.equal(socket.received.length, 1, 'the newest one is read from too');
+});
+
+test('a trickle of datagrams brings no further stripe', async (t) => {
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const { socket, browser } = create({ stripes: 8 });
+  await bind(socket);
+  socket.sendBuffer = 1 << 24;
+  browser.onWrite = () => new Promise(() => {});
+  for (let second = 0; second < 10; second++) {
+    crowd(socket, 200);
+    now += 1000;
+    await settled();
+  }
+  assert.equal(browser.open().length, 4);
+});
+
+test('a stripe that cannot be added is said once and not asked for again', async () => {
+  const { socket, browser, said } = create({ stripes: 8 });
+  await bind(socket);
+  socket.sendBuffer = 1 << 24;
+  browser.onWrite = () => new Promise(() => {});
+  browser.onOpen = () => {
+    throw domError('NetworkError', 'too many sockets');
+  };
+  const before = browser.sockets.length;
+  for (let i = 0; i < 6; i++) {
+    crowd(socket, 300);
+    await settled();
+  }
+  assert.equal(browser.sockets.length, before + 1);
+  assert.deepEqual(said.map((line) => line.replace(/port \d+/, 'port P')),
+    ['only 4 of 8 stripes on port P could be opened: NetworkError: too many sockets']);
+});
+
+test('a socket in a group has one stripe however much it sends', async () => {
+  const { socket, browser } = create({ stripes: 8 });
+  await bind(socket);
+  const port = /** @type {import('../src/udp-port.js').UdpPort} */ (socket.port);
+  await port.join('239.1.2.3');
+  socket.sendBuffer = 1 << 24;
+  browser.onWrite = () => new Promise(() => {});
+  for (let i = 0; i < 6; i++) {
+    crowd(socket, 300);
+    await settled();
+  }
+  assert.equal(browser.open().length, 1);
+});
+
+test('a port that is closed while a stripe joins it is free only when that one has gone too', async () => {
+  const { socket, browser } = create({ stripes: 8 });
+  await bind(socket);
+  socket.sendBuffer = 1 << 24;
+  const opening = Promise.withResolvers();
+  browser.onOpen = () => opening.promise;
+  crowd(socket, 600);
+  await settled();
+  const port = /** @type {import('../src/udp-port.js').UdpPort} */ (socket.port);
+  let free = false;
+  const closing = port.close().then(() => {
+    free = true;
+  });
+  await settled();
+  await settled();
+  assert.equal(free, false);
+  opening.resolve(undefined);
+  await closing;
+  assert.equal(browser.open().length, 0);
 });
 
 test('every stripe is read from', async () => {

@@ -111,7 +111,7 @@ pub(crate) struct Arguments {
     /// Largest datagram payload that path MTU discovery tries, 1200 to 65527 [default: 1452, on loopback 16384]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1200..=65527), help_heading = TRANSPORT)]
     max_datagram: Option<u16>,
-    /// Browser sockets to spread the port over, 1 to 16; without effect elsewhere
+    /// Browser sockets to spread the port over, 1 to 16: four, and more while sending needs them; without effect elsewhere
     #[arg(long, value_name = "NUMBER", default_value_t = platform::DEFAULTS.stripes,
           value_parser = clap::value_parser!(u32).range(1..=16), help_heading = TRANSPORT)]
     pub(crate) stripes: u32,

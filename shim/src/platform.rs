@@ -3,7 +3,7 @@
 /// What suits this platform best where a program's user has not said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defaults {
-    /// Browser sockets that one UDP port is spread over; 1 where a socket is not limited to one write at a time.
+    /// Browser sockets that one UDP port may be spread over; 1 where a socket is not limited to one write at a time.
     pub stripes: u32,
     /// Whether ChaCha20-Poly1305 beats AES-GCM: true where the processor's AES instructions are out of reach.
     pub prefer_chacha20: bool,
@@ -20,14 +20,14 @@ pub fn wasm_memory() -> Option<u64> {
 
 /// The defaults for the platform this was compiled for.
 ///
-/// In Chromium a datagram's `write()` is one IPC round trip, so writes on several sockets of one port go out in parallel:
-/// four of them keep two cores busy. With eight a download in datagrams of 1452 bytes took 110 to 126 ms of processor time
-/// a MB instead of 125 to 140, and Chromium 148 crashed at two starts with eight or sixteen (docs/performance.md).
+/// In Chromium a datagram's `write()` is one IPC round trip, so writes on several sockets of one port go out in parallel, and
+/// what is sent together is taken together. The library opens four and adds to them while sending needs more
+/// (docs/performance.md has what sixteen save).
 ///
 /// In WebAssembly ring seals about six times faster with ChaCha20-Poly1305 than with AES-128-GCM; natively it is the other
 /// way round.
 pub const DEFAULTS: Defaults = if cfg!(target_family = "wasm") {
-    Defaults { stripes: 4, prefer_chacha20: true }
+    Defaults { stripes: 16, prefer_chacha20: true }
 } else {
     Defaults { stripes: 1, prefer_chacha20: false }
 };
