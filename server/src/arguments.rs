@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use socket_iwa::platform;
-use socket_iwa_server::{Config, CongestionControl, GENERATED_VALIDITY, Retry};
+use socket_iwa_server::{Config, CongestionControl, GENERATED_VALIDITY, MAX_WORKERS, Retry};
 use tracing::Level;
 
 /// QUIC server: HTTP/3 (ALPN h3) and echo (ALPN echo).
 ///
 /// Prints one line when it serves, stops on SIGINT and SIGTERM, and exits with 0 after a clean stop, with 2 when it
 /// can't start.
-#[derive(Parser)]
+#[derive(Clone, Parser)]
 #[command(name = "socket-iwa-server", version)]
 pub(crate) struct Arguments {
     /// Address and UDP port to serve on; port 0 takes a free one
@@ -32,6 +32,18 @@ pub(crate) struct Arguments {
     /// it asks for (docs/gateway.md), instead of the server's own examples
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(3..))]
     pub(crate) gateway_fd: Option<i32>,
+    /// Workers that serve the port together, each with a core of its own, 1 to 16: a client is served by one of them. They
+    /// have tickets, certificate, limits, counters and the room in common. Not with --gateway-fd
+    #[arg(long, value_name = "NUMBER", default_value_t = 1,
+          value_parser = clap::value_parser!(u8).range(1..=MAX_WORKERS as i64))]
+    pub(crate) workers: u8,
+    /// Which of --workers this instance of the program is, where they are no threads of one
+    #[arg(long, value_name = "NUMBER", hide = true, requires = "workers_fd")]
+    pub(crate) worker: Option<usize>,
+    /// The first of this instance's descriptors to the others, in the order of their numbers
+    #[arg(long, value_name = "NUMBER", hide = true, requires = "worker",
+          value_parser = clap::value_parser!(i32).range(3..))]
+    pub(crate) workers_fd: Option<i32>,
     /// How long a certificate that is made here is valid. Before it ends the next one is announced, and takes over
     #[arg(long, value_name = "SECONDS", default_value_t = seconds(GENERATED_VALIDITY), conflicts_with = "cert",
           value_parser = clap::value_parser!(u32).range(4..=1_209_600))]

@@ -2,15 +2,17 @@
 
 mod arguments;
 
-use std::io::Write;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::thread::Builder;
 use std::time::Duration;
 
 use clap::Parser;
 use serde_json::{Value, json};
-use socket_iwa::{Options, Stop, UdpSocket, inherited_stream};
-use socket_iwa_server::{CertificateSource, Event, Gateway, Server};
+use socket_iwa::{Options, Sharing, Stop, UdpSocket, inherited_stream};
+use socket_iwa_server::{CertificateSource, Event, Gateway, Peers, Server};
 
 use arguments::Arguments;
 
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
             tracing::error!("{message}");
             ExitCode::FAILURE
         }
+        Err(Failure::Another) => ExitCode::from(2),
     }
 }
 
@@ -50,9 +53,65 @@ enum Failure {
     Start(String),
     /// While it served.
     Run(String),
+    /// As a worker of several, of whom the first says why.
+    Another,
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.workers == 1 {
+        return serve(arguments, None);
+    }
+    let start = |error: &dyn Display| Failure::Start(format!("--workers {}: {error}", arguments.workers));
+    if arguments.gateway_fd.is_some() {
+        return Err(start(&"--gateway-fd has one worker: its host answers one"));
+    }
+    if let (Some(number), Some(first)) = (arguments.worker, arguments.workers_fd) {
+        let streams =
+            (first..).take(usize::from(arguments.workers) - 1).map(inherited_stream).collect::<Result<_, _>>();
+        let peers = streams.and_then(|streams| Peers::new(number, streams)).map_err(|error| start(&error))?;
+        return if number == 0 { serve(arguments, Some(peers)) } else { work(arguments, peers) };
+    }
+    let mut peers = Peers::of_threads(arguments.workers.into()).map_err(|error| start(&unable(&error)))?.into_iter();
+    let first = peers.next();
+    let mut threads = Vec::new();
+    for (number, peers) in (1..).zip(peers) {
+        let arguments = arguments.clone();
+        // The first worker hears of its end.
+        let work = move || drop(work(&arguments, peers));
+        let thread = Builder::new().name(format!("worker {number}")).spawn(work);
+        threads.push(thread.map_err(|error| start(&unable(&error)))?);
+    }
+    let served = serve(arguments, first);
+    if served.is_ok() {
+        // One that panics has said so.
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+    }
+    served
+}
+
+/// Why there are no threads: in WebAssembly there are none, and whoever runs it has to start the workers.
+fn unable(error: &io::Error) -> String {
+    format!("no other worker can be started here: {error}")
+}
+
+/// Serves as another worker than the first, to whom alone it speaks, and to the log.
+fn work(arguments: &Arguments, peers: Peers) -> Result<(), Failure> {
+    let options = Options { stripes: stripes(arguments), ..Options::default() };
+    let serve = || {
+        let mut server = Server::later(&arguments.config(), &options, peers)?;
+        let stop = Stop::new().map_err(|error| error.to_string())?;
+        server.run(&stop, None, |_| {}).map_err(|error| error.to_string())
+    };
+    serve().map_err(|_: String| Failure::Another)
+}
+
+/// The workers' sockets are as many together as one would have, or one each.
+fn stripes(arguments: &Arguments) -> u32 {
+    arguments.stripes.div_ceil(arguments.workers.into())
+}
+
+/// Serves as the only worker, or as the first of several.
+fn serve(arguments: &Arguments, peers: Option<Peers>) -> Result<(), Failure> {
     let start = |message: String| Failure::Start(message);
     let source = match (&arguments.cert, &arguments.key) {
         (Some(chain), Some(key)) => CertificateSource::Files { chain: chain.clone(), key: key.clone() },
@@ -62,10 +121,16 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
     };
     let certificate = source.load().map_err(|error| start(error.to_string()))?;
-    let options = Options { stripes: arguments.stripes, ..Options::default() };
+    let sharing = if peers.is_some() { Sharing::First } else { Sharing::Alone };
+    let options = Options { stripes: stripes(arguments), sharing, ..Options::default() };
     let socket = UdpSocket::bind(arguments.listen, &options).map_err(|error| start(error.to_string()))?;
-    let mut server =
-        Server::new(socket, &certificate, &arguments.config()).map_err(start)?.with_certificates_from(source);
+    let config = arguments.config();
+    let mut server = match peers {
+        None => Server::new(socket, &certificate, &config),
+        Some(peers) => Server::first(socket, &certificate, &config, peers),
+    }
+    .map_err(start)?
+    .with_certificates_from(source);
     if let Some(descriptor) = arguments.gateway_fd {
         let gateway = inherited_stream(descriptor).map_err(|error| error.to_string()).and_then(Gateway::connect);
         server = server.with_gateway(gateway.map_err(|error| start(format!("--gateway-fd {descriptor}: {error}")))?);
