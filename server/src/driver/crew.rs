@@ -277,7 +277,9 @@ impl Crew {
 
     /// The answer to the oldest question, when it is whole.
     fn whole_listing(&mut self) -> Option<Answer> {
-        let whole = self.listings.pop_front_if(|listing| listing.missing.is_empty())?;
-        Some(Answer::Connections(whole.overview))
+        if !self.listings.front()?.missing.is_empty() {
+            return None;
+        }
+        self.listings.pop_front().map(|listing| Answer::Connections(listing.overview))
     }
 }
