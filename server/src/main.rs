@@ -63,6 +63,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let start = |error: &dyn Display| Failure::Start(format!("--workers {}: {error}", arguments.workers));
     if arguments.gateway_fd.is_some() {
+        if arguments.worker.is_some_and(|number| number > 0) {
+            return Err(Failure::Another);
+        }
         return Err(start(&"--gateway-fd has one worker: its host answers one"));
     }
     if let (Some(number), Some(first)) = (arguments.worker, arguments.workers_fd) {
@@ -71,7 +74,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         let peers = streams.and_then(|streams| Peers::new(number, streams)).map_err(|error| start(&error))?;
         return if number == 0 { serve(arguments, Some(peers)) } else { work(arguments, peers) };
     }
-    let mut peers = Peers::of_threads(arguments.workers.into()).map_err(|error| start(&unable(&error)))?.into_iter();
+    // In WebAssembly there are no threads: whoever runs that has to start the workers, and says so with --worker.
+    let unable = |error: io::Error| start(&format!("no other worker can be started here: {error}"));
+    let mut peers = Peers::of_threads(arguments.workers.into()).map_err(unable)?.into_iter();
     let first = peers.next();
     let mut threads = Vec::new();
     for (number, peers) in (1..).zip(peers) {
@@ -79,7 +84,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         // The first worker hears of its end.
         let work = move || drop(work(&arguments, peers));
         let thread = Builder::new().name(format!("worker {number}")).spawn(work);
-        threads.push(thread.map_err(|error| start(&unable(&error)))?);
+        threads.push(thread.map_err(unable)?);
     }
     let served = serve(arguments, first);
     if served.is_ok() {
@@ -87,11 +92,6 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         threads.into_iter().for_each(|thread| drop(thread.join()));
     }
     served
-}
-
-/// Why there are no threads: in WebAssembly there are none, and whoever runs it has to start the workers.
-fn unable(error: &io::Error) -> String {
-    format!("no other worker can be started here: {error}")
 }
 
 /// Serves as another worker than the first, to whom alone it speaks, and to the log.
