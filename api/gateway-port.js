@@ -1,13 +1,15 @@
 /**
- * A pair of byte streams over a MessagePort: what a gateway is between a page and the worker in which its server runs. The
- * port carries whole chunks, and null for the end; how much is under way is the gateway protocol's to bound.
+ * A pair of byte streams over a MessagePort: what a gateway is between a page and the worker in which its server runs, and
+ * what the workers of one server have between each other. The port carries whole chunks, and null for the end; how much is
+ * under way is their protocols' to bound.
  */
 
 /**
  * @param {MessagePort} port
  * @returns {{
- *   readable: ReadableStream<Uint8Array<ArrayBuffer>>, writable: WritableStream<Uint8Array>, end(): void,
- * }} a chunk that is written is given away; `end` is for when there is nobody at the other end any more
+ *   readable: ReadableStream<Uint8Array<ArrayBuffer>>, writable: WritableStream<Uint8Array>, end(): void, finish(): void,
+ * }} a chunk that is written is given away; `end` is for when there is nobody at the other end any more, `finish` for when
+ *   there will be nobody at this one
  */
 export function portStreams(port) {
   /** @type {ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>} */
@@ -40,5 +42,5 @@ export function portStreams(port) {
     close: () => port.postMessage(null),
     abort: () => port.postMessage(null),
   });
-  return { readable, writable, end };
+  return { readable, writable, end, finish: () => port.postMessage(null) };
 }

@@ -16,6 +16,7 @@ import { portStreams } from './gateway-port.js';
  * @property {string[]} keep paths of what it shall leave behind
  * @property {string[]} [mounts] directories of the machine, which the program sees under their own names; on Node
  * @property {MessagePort} [gateway] to the handlers: the program's descriptor 3
+ * @property {MessagePort[]} [peers] to the server's other workers: the descriptors behind it
  */
 /**
  * @typedef {{start: StartOrder} | {input: string} | {stop: true}} Order `start` comes once; `input` is a line for the server's
@@ -31,13 +32,16 @@ import { portStreams } from './gateway-port.js';
 export function hostServer(tell) {
   /** @type {() => ProgramFile[]} */
   let kept = () => [];
+  /** @type {ReturnType<typeof portStreams>[]} */
+  let links = [];
   const reporter = new ProgramReporter(tell, () => {
+    for (const link of links) link.finish();
     for (const file of kept()) tell({ kept: file });
   });
   const stdin = inputStream();
 
   /** @param {StartOrder} order */
-  async function run({ module, args, files, keep, mounts = [], gateway }) {
+  async function run({ module, args, files, keep, mounts = [], gateway, peers = [] }) {
     let createModule;
     try {
       ({ default: createModule } = await import(module));
@@ -46,7 +50,8 @@ export function hostServer(tell) {
     }
     try {
       const options = moduleOptions(reporter, { args, files, stdin: stdin.stream });
-      if (gateway) Object.assign(reporter.directSockets, { channels: [portStreams(gateway)] });
+      links = peers.map(portStreams);
+      Object.assign(reporter.directSockets, { channels: [...(gateway ? [portStreams(gateway)] : []), ...links] });
       options.preRun.push(({ FS }) => {
         for (const root of mounts) {
           FS.mkdirTree(root);

@@ -7,8 +7,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { prepareKept, readKept } from '../api/program/emscripten-program.js';
+import { workersOf } from '../api/server-crew.js';
 import { KEPT_DIRECTORIES, KEPT_FILES, saveKept } from '../iwa/kept-files.mjs';
 import { mountRoot } from '../iwa/root-directory.mjs';
+import { runCrew } from './node-crew.mjs';
 
 // Node 26.10 hangs at its exit when a thread that optimises JavaScript then waits for the main thread to collect garbage
 // (V8's CollectionBarrier; one of eighteen exits on a busy machine). Without those threads the main thread optimises, and
@@ -114,6 +116,8 @@ function passFiles(program) {
     for (const file of readKept(program.FS, kept)) saveKept(kept, file);
   };
 }
+
+if (workersOf(args) > 1) process.exit(await runCrew(args, { module: module.href, namedPath, fail }));
 
 /** The library adds `drained`: every datagram that the server sent is on its way. @type {{ drained?: () => Promise<void> }} */
 const directSockets = {};

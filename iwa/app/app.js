@@ -15,6 +15,7 @@ import { LogView } from './log-view.js';
 import { explainPrompts, readPermissions, watchPermissions } from './permissions.js';
 import { ProblemView } from './problem-view.js';
 import { ReachView } from './reach-view.js';
+import { ServerCrew } from '../../api/server-crew.js';
 import { ServerControl } from './server-control.js';
 import { clearCounts, showCounts } from './server-view.js';
 import { loadSettings, saveSettings } from './settings.js';
@@ -33,7 +34,8 @@ const scripts = /** @type {any} */ (globalThis).trustedTypes?.createPolicy('sock
   createScriptURL: (/** @type {string} */ url) => url,
 });
 const workerUrl = scripts ? scripts.createScriptURL('/worker.js') : '/worker.js';
-const control = new ServerControl(() => new Worker(workerUrl, { type: 'module', name: 'server' }));
+const control = new ServerControl(() => new ServerCrew((number) =>
+  new Worker(workerUrl, { type: 'module', name: number === 0 ? 'server' : `server ${number}` })));
 
 let settings = loadSettings(() => localStorage);
 const remember = (/** @type {Partial<import('./settings.js').Settings>} */ changed) => {

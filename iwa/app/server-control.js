@@ -14,7 +14,7 @@
  * @typedef {{args: string[], files?: import('../../api/program/emscripten-program.js').ProgramFile[], keep?: string[]}} StartOptions
  * @typedef {{exitCode: number | null, reason: string}} Failure `exitCode` is null when the program did not exit by
  *   itself; `reason` is its last word
- * @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike
+ * @typedef {Omit<import('../../api/server-crew.js').WorkerLike, 'postMessage'> & {postMessage(message: any): void}} WorkerLike
  */
 
 /**

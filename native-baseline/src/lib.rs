@@ -135,6 +135,19 @@ impl Client {
         &self.endpoint
     }
 
+    /// Goes on with another socket, at another address; so do its connections.
+    ///
+    /// # Errors
+    ///
+    /// When no socket can be had.
+    pub fn move_elsewhere(&self) -> Result<(), Error> {
+        let rebind = || {
+            let local = SocketAddr::new(self.endpoint.local_addr()?.ip(), 0);
+            self.endpoint.rebind(std::net::UdpSocket::bind(local)?)
+        };
+        rebind().map_err(|error| Error::new("move to another address", error))
+    }
+
     /// Waits until the connections' ends are known to the server.
     pub async fn finish(self) {
         self.endpoint.wait_idle().await;

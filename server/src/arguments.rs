@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use lexopt::Arg;
 use socket_iwa::platform;
-use socket_iwa_server::{Config, CongestionControl, GENERATED_VALIDITY, Retry};
+use socket_iwa_server::{Config, CongestionControl, GENERATED_VALIDITY, MAX_WORKERS, Retry};
 use tracing::Level;
 
 const ABOUT: &str = "QUIC server: HTTP/3 (ALPN h3) and echo (ALPN echo).
@@ -31,12 +31,17 @@ Usage: socket-iwa-server [OPTIONS]
 const VERSION: &str = concat!("socket-iwa-server ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// What the command line asks for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Arguments {
     pub(crate) listen: SocketAddr,
     pub(crate) cert: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
     pub(crate) gateway_fd: Option<i32>,
+    pub(crate) workers: u8,
+    /// Which of the workers this instance of the program is, where they are no threads of one.
+    pub(crate) worker: Option<usize>,
+    /// The first of this instance's descriptors to the other workers, in the order of their numbers.
+    pub(crate) workers_fd: Option<i32>,
     pub(crate) cert_validity: Duration,
     pub(crate) json: bool,
     pub(crate) stats_interval: Option<Duration>,
@@ -53,6 +58,9 @@ impl Default for Arguments {
             cert: None,
             key: None,
             gateway_fd: None,
+            workers: 1,
+            worker: None,
+            workers_fd: None,
             cert_validity: GENERATED_VALIDITY,
             json: false,
             stats_interval: None,
@@ -156,6 +164,14 @@ const GENERAL: &[Opt] = &[
          that it asks for (docs/gateway.md), instead of the server's own examples",
         |to, given| set(&mut to.gateway_fd, number(given, 3..=i32::MAX as u64).map(Some)),
     ),
+    value(
+        "workers",
+        "NUMBER",
+        "Workers that serve the port together, each with a core of its own, 1 to 16: a client is served by one of them. \
+         They have tickets, certificate, limits, counters and the room in common. Not with --gateway-fd",
+        |to, given| set(&mut to.workers, number(given, 1..=MAX_WORKERS as u64)),
+    )
+    .default(|by| by.workers.to_string()),
     value(
         "cert-validity",
         "SECONDS",
@@ -304,6 +320,16 @@ const TRANSPORT: &[Opt] = &[
     ),
 ];
 
+/// What only those give who start each worker as a program of its own.
+const HIDDEN: &[Opt] = &[
+    value("worker", "NUMBER", "", |to, given| set(&mut to.worker, number(given, 0..=MAX_WORKERS as u64).map(Some)))
+        .requires("workers-fd"),
+    value("workers-fd", "NUMBER", "", |to, given| {
+        set(&mut to.workers_fd, number(given, 3..=i32::MAX as u64).map(Some))
+    })
+    .requires("worker"),
+];
+
 const RETRY: &[(&str, Retry)] = &[("always", Retry::Always), ("under-load", Retry::UnderLoad), ("never", Retry::Never)];
 
 const CONGESTION: &[(&str, CongestionControl)] =
@@ -357,7 +383,7 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Invo
 }
 
 fn option(name: &str) -> Option<&'static Opt> {
-    OPTIONS.iter().flat_map(|(_, options)| *options).find(|option| option.name == name)
+    OPTIONS.iter().flat_map(|(_, options)| *options).chain(HIDDEN).find(|option| option.name == name)
 }
 
 fn help() -> String {

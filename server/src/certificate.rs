@@ -117,9 +117,20 @@ impl Certificate {
     }
 
     /// The key in PEM.
-    #[cfg(test)]
     pub(crate) fn key_pem(&self) -> String {
-        pem_encode("PRIVATE KEY", self.key.secret_der())
+        let label = match self.key {
+            PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
+            PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
+            _ => "PRIVATE KEY",
+        };
+        pem_encode(label, self.key.secret_der())
+    }
+
+    /// What [`to_pem`](Self::to_pem) and [`key_pem`](Self::key_pem) have made. None: they have not.
+    pub(crate) fn from_pem(chain: &str, key: &str) -> Option<Self> {
+        let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<Vec<_>, _>>().ok()?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).ok()?;
+        (!chain.is_empty()).then_some(Self { chain, key })
     }
 
     /// The chain in PEM.

@@ -16,6 +16,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::provider::provider;
+use crate::workers::message::CertificateNews;
 use crate::{Certificate, CertificateError};
 
 /// The longest wait: the clock of a machine that slept goes on, that of a wait may not have.
@@ -178,6 +179,27 @@ impl Certificates {
         self.current = Dated { certificate, made: SystemTime::now() };
         self.publish();
         Ok(true)
+    }
+
+    /// What other workers have to know of them.
+    pub(crate) fn news(&self) -> CertificateNews {
+        let Dated { certificate, .. } = &self.current;
+        let next_sha256 = self.next.as_ref().map(|next| next.certificate.sha256());
+        CertificateNews { chain: certificate.to_pem(), key: certificate.key_pem(), next_sha256 }
+    }
+
+    /// Does as the first worker, which has the source.
+    ///
+    /// # Errors
+    ///
+    /// When what it says can't be used.
+    pub(crate) fn follow(&mut self, news: &CertificateNews) -> Result<(), String> {
+        let certificate = news.certificate()?;
+        self.resolver.set(&certificate)?;
+        *self.published.borrow_mut() =
+            Published { next_sha256: news.next_sha256.clone(), ..Published::new(&certificate, None) };
+        self.current = Dated { certificate, made: SystemTime::now() };
+        Ok(())
     }
 
     fn load(&self) -> Result<Certificate, String> {

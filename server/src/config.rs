@@ -116,6 +116,15 @@ impl Default for Config {
 }
 
 impl Config {
+    /// A worker's share of what is allowed to `workers` together.
+    pub(crate) fn share(&self, workers: usize) -> Self {
+        Self {
+            max_connections: self.max_connections.div_ceil(workers),
+            max_handshakes: self.max_handshakes.div_ceil(workers),
+            ..self.clone()
+        }
+    }
+
     /// Whether connections of an application protocol take early data. Of `hq-interop` every request is a GET.
     pub(crate) fn takes_early_data(&self, alpn: &[u8]) -> bool {
         self.early_data && (alpn == app::H3 || alpn == app::HQ || (alpn == app::ECHO && self.echo_early_data))

@@ -2,13 +2,16 @@
 
 mod arguments;
 
-use std::io::Write;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::thread::Builder;
 
 use serde_json::{Value, json};
-use socket_iwa::{Options, Stop, UdpSocket, inherited_stream};
-use socket_iwa_server::{CertificateSource, Event, Gateway, Server};
+use socket_iwa::platform::STRIPES_AT_FIRST;
+use socket_iwa::{Options, Sharing, Stop, UdpSocket, inherited_stream};
+use socket_iwa_server::{CertificateSource, Event, Gateway, Peers, Server};
 
 use arguments::{Arguments, Invocation};
 
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
             tracing::error!("{message}");
             ExitCode::FAILURE
         }
+        Err(Failure::Another) => ExitCode::from(2),
     }
 }
 
@@ -52,19 +56,84 @@ enum Failure {
     Start(String),
     /// While it served.
     Run(String),
+    /// As a worker of several, of whom the first says why.
+    Another,
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.workers == 1 {
+        return serve(arguments, None);
+    }
+    let start = |error: &dyn Display| Failure::Start(format!("--workers {}: {error}", arguments.workers));
+    if arguments.gateway_fd.is_some() {
+        if arguments.worker.is_some_and(|number| number > 0) {
+            return Err(Failure::Another);
+        }
+        return Err(start(&"--gateway-fd has one worker: its host answers one"));
+    }
+    if let (Some(number), Some(first)) = (arguments.worker, arguments.workers_fd) {
+        let streams =
+            (first..).take(usize::from(arguments.workers) - 1).map(inherited_stream).collect::<Result<_, _>>();
+        let peers = streams.and_then(|streams| Peers::new(number, streams)).map_err(|error| start(&error))?;
+        return if number == 0 { serve(arguments, Some(peers)) } else { work(arguments, peers) };
+    }
+    // In WebAssembly there are no threads: whoever runs that has to start the workers, and says so with --worker.
+    let unable = |error: io::Error| start(&format!("no other worker can be started here: {error}"));
+    let mut peers = Peers::of_threads(arguments.workers.into()).map_err(unable)?.into_iter();
+    let first = peers.next();
+    let mut threads = Vec::new();
+    for (number, peers) in (1..).zip(peers) {
+        let arguments = arguments.clone();
+        // The first worker hears of its end.
+        let work = move || drop(work(&arguments, peers));
+        let thread = Builder::new().name(format!("worker {number}")).spawn(work);
+        threads.push(thread.map_err(unable)?);
+    }
+    let served = serve(arguments, first);
+    if served.is_ok() {
+        // One that panics has said so.
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+    }
+    served
+}
+
+/// Serves as another worker than the first, to whom alone it speaks, and to the log.
+fn work(arguments: &Arguments, peers: Peers) -> Result<(), Failure> {
+    let options = Options { stripes: stripes(arguments), ..Options::default() };
+    let serve = || {
+        let mut server = Server::later(&arguments.config, &options, peers)?;
+        let stop = Stop::new().map_err(|error| error.to_string())?;
+        server.run(&stop, None, |_| {}).map_err(|error| error.to_string())
+    };
+    serve().map_err(|_: String| Failure::Another)
+}
+
+/// Browser sockets of a worker. Those of several are as many together as one would have, or one each, and no more than are
+/// there from the start: each that joins later would move some clients' datagrams to another worker's.
+fn stripes(arguments: &Arguments) -> u32 {
+    match u32::from(arguments.workers) {
+        1 => arguments.stripes,
+        workers => arguments.stripes.div_ceil(workers).min(STRIPES_AT_FIRST),
+    }
+}
+
+/// Serves as the only worker, or as the first of several.
+fn serve(arguments: &Arguments, peers: Option<Peers>) -> Result<(), Failure> {
     let start = |message: String| Failure::Start(message);
     let source = match (&arguments.cert, &arguments.key) {
         (Some(chain), Some(key)) => CertificateSource::Files { chain: chain.clone(), key: key.clone() },
         _ => CertificateSource::Generated { names: names(arguments.listen), validity: arguments.cert_validity },
     };
     let certificate = source.load().map_err(|error| start(error.to_string()))?;
-    let options = Options { stripes: arguments.stripes, ..Options::default() };
+    let sharing = if peers.is_some() { Sharing::First } else { Sharing::Alone };
+    let options = Options { stripes: stripes(arguments), sharing, ..Options::default() };
     let socket = UdpSocket::bind(arguments.listen, &options).map_err(|error| start(error.to_string()))?;
-    let mut server =
-        Server::new(socket, &certificate, &arguments.config).map_err(start)?.with_certificates_from(source);
+    let mut server = match peers {
+        None => Server::new(socket, &certificate, &arguments.config),
+        Some(peers) => Server::first(socket, &certificate, &arguments.config, peers),
+    }
+    .map_err(start)?
+    .with_certificates_from(source);
     if let Some(descriptor) = arguments.gateway_fd {
         let gateway = inherited_stream(descriptor).map_err(|error| error.to_string()).and_then(Gateway::connect);
         server = server.with_gateway(gateway.map_err(|error| start(format!("--gateway-fd {descriptor}: {error}")))?);

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use quinn_proto::crypto::rustls::QuicServerConfig;
 use quinn_proto::{
-    AckFrequencyConfig, ConnectionId, EndpointConfig, HashedConnectionIdGenerator, MtuDiscoveryConfig, ServerConfig,
-    TransportConfig, ValidationTokenConfig, VarInt,
+    AckFrequencyConfig, ConnectionId, EndpointConfig, MtuDiscoveryConfig, ServerConfig, TransportConfig,
+    ValidationTokenConfig, VarInt,
 };
 use ring::{hkdf, hmac};
 use rustls::crypto::CryptoProvider;
@@ -15,8 +15,9 @@ use rustls::{CipherSuite, version::TLS13};
 
 use crate::certificates::Resolver;
 use crate::congestion::Congestion;
+use crate::connection_ids::ConnectionIds;
 use crate::provider::provider;
-use crate::tickets::{AddressTokens, MAX_TICKET_LIFETIME, TicketingConfig, Tickets};
+use crate::tickets::{MAX_TICKET_LIFETIME, Secrets, TicketingConfig, Tickets};
 use crate::{Certificate, Config, app, qlog};
 
 /// What Ethernet carries behind IPv6 and UDP headers, without extensions.
@@ -52,6 +53,7 @@ pub(crate) struct ServerConfigs {
     network: Arc<ServerConfig>,
     loopback: Arc<ServerConfig>,
     pub(crate) endpoint: EndpointConfig,
+    pub(crate) connection_ids: ConnectionIds,
     /// What controls the congestion of all their connections.
     pub(crate) congestion: Congestion,
     pub(crate) tickets: Arc<Tickets>,
@@ -62,9 +64,13 @@ pub(crate) struct ServerConfigs {
 impl ServerConfigs {
     /// # Errors
     ///
-    /// When the certificate and its key don't fit each other, the ticket keys can't be read or written, or a value is out
-    /// of range.
-    pub(crate) fn new(config: &Config, certificate: &Certificate) -> Result<Self, String> {
+    /// When the certificate and its key don't fit each other, or a value is out of range.
+    pub(crate) fn new(
+        config: &Config,
+        certificate: &Certificate,
+        secrets: Secrets,
+        worker: u8,
+    ) -> Result<Self, String> {
         if config.ticket_lifetime > MAX_TICKET_LIFETIME {
             return Err(format!("a ticket lives for at most {} s (RFC 8446)", MAX_TICKET_LIFETIME.as_secs()));
         }
@@ -74,8 +80,9 @@ impl ServerConfigs {
         if let Some(directory) = &config.qlog {
             qlog::prepare(directory)?;
         }
-        let tickets = Tickets::new(config.ticket_lifetime, &limits(config), config.ticket_keys.as_deref())?;
-        let tickets = Arc::new(tickets);
+        let connection_ids = ConnectionIds::new(&secrets.secret("connection IDs"), worker);
+        let endpoint = endpoint(&secrets, connection_ids.clone());
+        let tickets = Arc::new(Tickets::new(config.ticket_lifetime, &limits(config), secrets.clone(), worker));
         let certificate = Resolver::new(certificate)?;
 
         let crypto: Arc<dyn quinn_proto::crypto::ServerConfig> = {
@@ -84,9 +91,9 @@ impl ServerConfigs {
             let takes_early_data = Box::new(move |alpn: &[u8]| protocols.takes_early_data(alpn));
             Arc::new(TicketingConfig { inner, tickets: tickets.clone(), takes_early_data })
         };
-        let token_key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"").extract(&tickets.secret("address tokens"));
+        let token_key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"").extract(&secrets.secret("address tokens"));
         let mut address_tokens = ValidationTokenConfig::default();
-        address_tokens.lifetime(ADDRESS_TOKEN_LIFETIME).log(Arc::new(AddressTokens::default())).sent(ADDRESS_TOKENS);
+        address_tokens.lifetime(ADDRESS_TOKEN_LIFETIME).log(secrets.address_tokens()).sent(ADDRESS_TOKENS);
         let mut network = ServerConfig::new(crypto, Arc::new(token_key));
         network.validation_token_config(address_tokens);
         let mut loopback = network.clone();
@@ -97,7 +104,8 @@ impl ServerConfigs {
             config: config.clone(),
             network: Arc::new(network),
             loopback: Arc::new(loopback),
-            endpoint: endpoint(&tickets),
+            endpoint,
+            connection_ids,
             congestion,
             tickets,
             certificate,
@@ -214,13 +222,10 @@ fn transport(config: &Config, mtu: u16, congestion: &Congestion) -> Result<Trans
 
 /// The endpoint's part: what holds for all connections. Made of secrets that outlive the process where the tickets do, so
 /// that the next one can tell clients of this one that it is gone (a stateless reset, RFC 9000, section 10.3).
-fn endpoint(tickets: &Tickets) -> EndpointConfig {
-    let reset_key = hmac::Key::new(hmac::HMAC_SHA256, &tickets.secret("stateless resets"));
+fn endpoint(secrets: &Secrets, connection_ids: ConnectionIds) -> EndpointConfig {
+    let reset_key = hmac::Key::new(hmac::HMAC_SHA256, &secrets.secret("stateless resets"));
     let mut endpoint = EndpointConfig::new(Arc::new(reset_key));
-    // A check sum in each connection ID tells those of this server from garbage, which is not worth a reset.
-    let secret = tickets.secret("connection IDs");
-    let key = u64::from_be_bytes(secret[..8].try_into().expect("eight of 32 bytes"));
-    endpoint.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(key)));
+    endpoint.cid_generator(move || Box::new(connection_ids.clone()));
     // Whatever the network carries can be received; the default says Ethernet's MTU.
     endpoint.max_udp_payload_size(MAX_UDP_PAYLOAD).expect("the size is in the range of RFC 9000, section 18.2");
     endpoint.supported_versions(VERSIONS.to_vec());
@@ -247,8 +252,12 @@ pub(crate) fn no_error(alpn: Option<&[u8]>) -> VarInt {
 mod tests {
     use super::*;
 
+    fn secrets() -> Secrets {
+        Secrets::open(Duration::ZERO, None).unwrap()
+    }
+
     fn configs(config: &Config) -> Result<ServerConfigs, String> {
-        ServerConfigs::new(config, &Certificate::generate(["localhost".into()]).unwrap())
+        ServerConfigs::new(config, &Certificate::generate(["localhost".into()]).unwrap(), secrets(), 0)
     }
 
     #[test]
@@ -276,7 +285,9 @@ mod tests {
     fn a_key_of_another_certificate_is_refused() {
         let mut certificate = Certificate::generate(["localhost".into()]).unwrap();
         certificate.key = Certificate::generate(["localhost".into()]).unwrap().key;
-        assert!(ServerConfigs::new(&Config::default(), &certificate).err().unwrap().contains("can't be used"));
+        assert!(
+            ServerConfigs::new(&Config::default(), &certificate, secrets(), 0).err().unwrap().contains("can't be used")
+        );
     }
 
     #[test]

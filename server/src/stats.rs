@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-/// Counters since the server started; those without `_total` that name things are current numbers.
+/// Counters of one worker since the server started; those without `_total` that name things are current numbers.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// Connections open now, handshakes in flight included.
@@ -41,8 +41,12 @@ pub struct Stats {
     pub datagrams_ecn: Cell<u64>,
     /// Datagrams that the receive buffer had no room for.
     pub datagrams_dropped: Cell<u64>,
+    /// Datagrams received that were passed to the worker whose connection they belong to.
+    pub datagrams_forwarded: Cell<u64>,
     /// Datagrams that could not be sent, and datagrams from an address that can't be answered.
     pub send_errors: Cell<u64>,
+    /// What other workers have counted.
+    others: Cell<[u64; COUNTERS]>,
 }
 
 /// Adds to a counter.
@@ -50,30 +54,53 @@ pub(crate) fn add(counter: &Cell<u64>, amount: u64) {
     counter.set(counter.get() + amount);
 }
 
+/// How many there are.
+pub(crate) const COUNTERS: usize = 20;
+
 impl Stats {
-    /// The counters as one JSON object, each under its field's name.
+    /// Each under its field's name.
+    fn named(&self) -> [(&'static str, &Cell<u64>); COUNTERS] {
+        [
+            ("connections", &self.connections),
+            ("connections_total", &self.connections_total),
+            ("handshakes", &self.handshakes),
+            ("handshakes_timed_out_total", &self.handshakes_timed_out_total),
+            ("refused_total", &self.refused_total),
+            ("retries_total", &self.retries_total),
+            ("initials_dropped_total", &self.initials_dropped_total),
+            ("resumed_total", &self.resumed_total),
+            ("early_data_total", &self.early_data_total),
+            ("key_updates_total", &self.key_updates_total),
+            ("requests_total", &self.requests_total),
+            ("streams_total", &self.streams_total),
+            ("bytes_sent", &self.bytes_sent),
+            ("bytes_received", &self.bytes_received),
+            ("datagrams_sent", &self.datagrams_sent),
+            ("datagrams_received", &self.datagrams_received),
+            ("datagrams_ecn", &self.datagrams_ecn),
+            ("datagrams_dropped", &self.datagrams_dropped),
+            ("datagrams_forwarded", &self.datagrams_forwarded),
+            ("send_errors", &self.send_errors),
+        ]
+    }
+
+    /// What this worker has counted.
+    pub(crate) fn own(&self) -> [u64; COUNTERS] {
+        self.named().map(|(_, counter)| counter.get())
+    }
+
+    /// Notes what the others have counted, all together.
+    pub(crate) fn set_others(&self, counters: [u64; COUNTERS]) {
+        self.others.set(counters);
+    }
+
+    /// The counters as one JSON object, each under its field's name; those of the server's other workers are added, as
+    /// they were a second ago.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "connections": self.connections.get(),
-            "connections_total": self.connections_total.get(),
-            "handshakes": self.handshakes.get(),
-            "handshakes_timed_out_total": self.handshakes_timed_out_total.get(),
-            "refused_total": self.refused_total.get(),
-            "retries_total": self.retries_total.get(),
-            "initials_dropped_total": self.initials_dropped_total.get(),
-            "resumed_total": self.resumed_total.get(),
-            "early_data_total": self.early_data_total.get(),
-            "key_updates_total": self.key_updates_total.get(),
-            "requests_total": self.requests_total.get(),
-            "streams_total": self.streams_total.get(),
-            "bytes_sent": self.bytes_sent.get(),
-            "bytes_received": self.bytes_received.get(),
-            "datagrams_sent": self.datagrams_sent.get(),
-            "datagrams_received": self.datagrams_received.get(),
-            "datagrams_ecn": self.datagrams_ecn.get(),
-            "datagrams_dropped": self.datagrams_dropped.get(),
-            "send_errors": self.send_errors.get(),
-        })
+        let others = self.others.get();
+        let all = self.named().into_iter().zip(others);
+        all.map(|((name, counter), others)| (name.to_owned(), serde_json::Value::from(counter.get() + others)))
+            .collect()
     }
 }

@@ -24,5 +24,5 @@ mod wait;
 
 pub use inherited::inherited_stream;
 pub use stop::{Stop, Stopper};
-pub use udp::{Buffers, Datagram, Options, Segments, UdpSocket};
-pub use wait::{Beside, Ready};
+pub use udp::{Buffers, Datagram, Options, Segments, Sharing, UdpSocket};
+pub use wait::{Beside, MAX_BESIDE, Ready};

@@ -9,6 +9,9 @@ pub struct Defaults {
     pub prefer_chacha20: bool,
 }
 
+/// Browser sockets that a port opens with, where it may have more (`udp-port.js`).
+pub const STRIPES_AT_FIRST: u32 = 4;
+
 /// Bytes of WebAssembly's memory, used or not; it never shrinks. None natively, where the system tells of a process.
 #[must_use]
 pub fn wasm_memory() -> Option<u64> {

@@ -18,9 +18,14 @@ pub struct Ready {
     pub stopped: bool,
     /// It was sent a SIGHUP, where those are reported.
     pub hung_up: bool,
-    /// What was waited for beside the socket can be read, written where that was asked for, or is broken.
+    /// Something that was waited for beside the socket can be read, written where that was asked for, or is broken.
     pub beside: bool,
 }
+
+/// Descriptors that can be waited for beside a socket.
+pub const MAX_BESIDE: usize = 16;
+/// Those of a [`Stop`]: two pipes and standard input.
+const MAX_STOP: usize = 3;
 
 /// A descriptor to wait for beside a socket: until it can be read, or written too.
 #[derive(Clone, Copy, Debug)]
@@ -32,25 +37,27 @@ pub struct Beside<'a> {
 }
 
 /// Waits until `socket` is readable, or writable where `write` asks for it, `deadline` passes, `stop` is requested, or
-/// `beside` is ready.
-pub(crate) fn wait(
+/// one of `beside` is ready.
+pub(crate) fn wait<'a>(
     socket: RawFd,
     write: bool,
     deadline: Option<Instant>,
     stop: Option<&Stop>,
-    beside: Option<Beside<'_>>,
+    beside: impl IntoIterator<Item = Beside<'a>>,
 ) -> io::Result<Ready> {
     let events = |write| if write { libc::POLLIN | libc::POLLOUT } else { libc::POLLIN };
-    // poll skips a negative descriptor.
     let entry = |fd, write| libc::pollfd { fd, events: events(write), revents: 0 };
-    // At most a socket, what is beside it, two pipes and standard input: no allocation in the loop that calls this.
-    let mut entries = [entry(socket, write), entry(-1, false), entry(-1, false), entry(-1, false), entry(-1, false)];
-    if let Some(beside) = beside {
-        entries[1] = entry(beside.descriptor.as_raw_fd(), beside.write);
+    // No allocation in the loop that calls this.
+    let mut entries = [entry(socket, write); 1 + MAX_BESIDE + MAX_STOP];
+    let mut count = 1;
+    for beside in beside {
+        assert!(count <= MAX_BESIDE, "more than {MAX_BESIDE} descriptors beside a socket");
+        entries[count] = entry(beside.descriptor.as_raw_fd(), beside.write);
+        count += 1;
     }
-    let mut count = 2;
+    let stops = count;
     for descriptor in stop.into_iter().flat_map(Stop::descriptors) {
-        entries[count].fd = descriptor;
+        entries[count] = entry(descriptor, false);
         count += 1;
     }
     loop {
@@ -65,7 +72,7 @@ pub(crate) fn wait(
         }
     }
     let (mut stopped, mut hung_up) = (false, false);
-    for entry in entries[2..count].iter().filter(|entry| entry.revents != 0) {
+    for entry in entries[stops..count].iter().filter(|entry| entry.revents != 0) {
         let request = stop.map_or(Request::None, |stop| stop.request(entry.fd));
         stopped |= request == Request::Stop;
         hung_up |= request == Request::HangUp;
@@ -79,7 +86,7 @@ pub(crate) fn wait(
         writable: revents & libc::POLLOUT != 0,
         stopped,
         hung_up,
-        beside: entries[1].revents != 0,
+        beside: entries[1..stops].iter().any(|entry| entry.revents != 0),
     })
 }
 

@@ -132,7 +132,44 @@ export function testRuntime(runtime) {
     });
   });
 
+  describe(`${runtime}: two workers`, () => {
+    const serving = new Serving(runtime, ['--', '--workers', '2', '--stats-interval', '1', '--max-connections', '200']);
+    /** @type {Awaited<ReturnType<Serving['ready']>>} */
+    let ready;
+    before(async () => (ready = await serving.ready()));
+    after(() => serving.stop());
+
+    test('each client is served, whichever it falls to', async () => {
+      // More than fall to one worker by chance, each from an address of its own.
+      const clients = Array.from({ length: 8 }, () => check(ready, ['--bytes', '65536', '--requests', '10']));
+      for (const report of await Promise.all(clients)) assert.equal(report.ok, true, JSON.stringify(report));
+    });
+
+    test('clients that move stay with their worker, and those in the room hear each other across workers', async () => {
+      const cases = Array.from({ length: 6 }, () => ['moves_in', 'rebinds', 'room']).flat();
+      for (const only of cases) {
+        const { code, stderr } = await run(client, clientArguments(ready, ['--only', only], 'cases'));
+        assert.equal(code, 0, `${only}: ${stderr}`);
+      }
+      const stats = () => serving.log.filter((line) => line.startsWith('{"stats"')).map((line) => JSON.parse(line).stats).at(-1);
+      await serving.until('datagrams that were passed on', () => stats()?.datagrams_forwarded > 0);
+    });
+
+    test('it stops with all of them', async () => {
+      serving.child.stdin.end();
+      assert.deepEqual(await serving.ended, { code: 0, signal: null });
+    });
+  });
+
   describe(`${runtime}: start and stop`, () => {
+    for (const count of ['0', '1000', 'many']) {
+      test(`--workers ${count} is refused with one line, and exit code 2`, async () => {
+        const refused = new Serving(runtime, ['--', '--workers', count]);
+        assert.equal((await refused.ended).code, 2, refused.log.join('\n'));
+        assert.match(lastLine(refused.log.join('\n')), new RegExp(`'${count}' for '--workers`));
+      });
+    }
+
     for (const [file, key] of [['cert.pem', 'not-a-file.pem'], ['README.md', 'key.pem'], ['cert.pem', 'cert.pem']]) {
       test(`PEM files that can't be used are named: ${file}, ${key}`, async () => {
         const refused = new Serving(runtime, ['--cert', fixture(file), '--key', fixture(key)]);

@@ -35,6 +35,15 @@ pub(crate) struct Handshake {
     pub(crate) early_data: Option<bool>,
 }
 
+/// How a server took a ticket that came with early data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Taken {
+    /// With the early data.
+    Whole,
+    /// The session was resumed, the early data refused.
+    WithoutEarlyData,
+}
+
 impl Handshake {
     pub(super) const FULL: Self = Self { resumed: false, early_data: None };
     pub(super) const RESUMED: Self = Self { resumed: true, early_data: None };
@@ -57,6 +66,27 @@ impl Returning {
         tls.time_provider = Arc::new(clock.clone());
         tls.enable_early_data = true;
         Ok(Self { client: Client::new(server, pin)?, pins, tls, wallet, clock })
+    }
+
+    /// As many times, gets a ticket, goes elsewhere, and offers it with a stream of ALPN echo in early data: a server with
+    /// several workers may take it at another one than where it was made. Returns how each was taken.
+    ///
+    /// # Errors
+    ///
+    /// When a connection fails.
+    pub async fn from_other_addresses(&self, server: SocketAddr, times: usize) -> Result<Vec<Taken>, Error> {
+        let place = Place { address: server, alpn: b"echo" };
+        let mut all = Vec::new();
+        for _ in 0..times {
+            let ticket = self.ticket(place).await?;
+            self.client.move_elsewhere()?;
+            all.push(match self.visit(place, Some(ticket), echo).await?.0 {
+                Handshake::ACCEPTED => Taken::Whole,
+                Handshake { resumed: true, early_data: Some(false) } => Taken::WithoutEarlyData,
+                other => return Err(Error::new("a ticket from another address", format!("{other:?}"))),
+            });
+        }
+        Ok(all)
     }
 
     /// Trusts another server too.

@@ -13,8 +13,8 @@ use std::time::Duration;
 use crate::cases::Outcome;
 use crate::{Error, Pin};
 
-pub use client::Returning;
 pub(crate) use client::{Place, get};
+pub use client::{Returning, Taken};
 pub use server::ServerCommand;
 pub use wallet::{Ticket, Wallet};
 

@@ -89,24 +89,38 @@ impl Recording {
         self.answered_by(&self.answers[..]).ok_or_else(|| Error::new("read the ServerHello", "there is none"))
     }
 
-    /// Sends the first flight to `server` again, from elsewhere, until it answers. Returns whether it resumed the session.
+    /// Sends the first flight to `server` again, from several places at once, of which its workers, if it has several, serve
+    /// some each, until it answers one and has had its time for the others. Returns whether it resumed the session for any.
     pub(super) async fn replay(&self, server: SocketAddr) -> Result<bool, Error> {
+        const PLACES: usize = 8;
         // The server may still know the connection ID, and then says nothing: so again, until it has forgotten it.
         const AGAIN: Duration = Duration::from_millis(100);
-        let (socket, _) = bind_like(server).await?;
+        let mut sockets = Vec::new();
+        for _ in 0..PLACES {
+            sockets.push(bind_like(server).await?.0);
+        }
         let mut buffer = vec![0; 65_536];
-        loop {
-            for datagram in &self.first_flight {
-                socket.send_to(datagram, server).await.map_err(|error| Error::new("replay", error))?;
+        let (mut answered, mut last_round) = (false, false);
+        while !last_round {
+            last_round = answered;
+            for socket in &sockets {
+                for datagram in &self.first_flight {
+                    socket.send_to(datagram, server).await.map_err(|error| Error::new("replay", error))?;
+                }
             }
-            if let Ok(received) = tokio::time::timeout(AGAIN, socket.recv_from(&mut buffer)).await {
-                // An ICMP error, say, of a server that is not there yet.
-                let Ok((length, _)) = received else { continue };
-                if let Some(resumed) = self.answered_by(&[buffer[..length].to_vec()]) {
-                    return Ok(resumed);
+            tokio::time::sleep(AGAIN).await;
+            for socket in &sockets {
+                // An ICMP error, say, of a server that is not there yet, is no answer.
+                while let Ok((length, _)) = socket.try_recv_from(&mut buffer) {
+                    match self.answered_by(&[buffer[..length].to_vec()]) {
+                        Some(true) => return Ok(true),
+                        Some(false) => answered = true,
+                        None => {}
+                    }
                 }
             }
         }
+        Ok(false)
     }
 
     fn answered_by(&self, answers: &[Vec<u8>]) -> Option<bool> {

@@ -9,9 +9,10 @@ use crate::websocket::WebSocket;
 use crate::webtransport::{RecvStream, SendStream, Session, StreamError};
 
 /// Adds `/echo` and `/room`.
-pub(super) fn add(routes: Routes) -> Routes {
+pub(super) fn add(mut routes: Routes) -> Routes {
     let room = Room::default();
     let same = room.clone();
+    routes.room = Some(room.clone());
     routes
         .webtransport("/echo", echo)
         .webtransport("/room", move |session| room.clone().join(session))

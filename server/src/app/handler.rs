@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
+use super::room::Room;
 use crate::http::Exchange;
 use crate::websocket::WebSocket;
 use crate::webtransport::Session;
@@ -72,6 +73,8 @@ pub struct Routes {
     below: HashMap<String, Rc<dyn Handler<Exchange>>>,
     /// The server's own, `/bytes/N` and the like, are there too.
     pub(super) resources: bool,
+    /// The server's own at `/room`.
+    pub(crate) room: Option<Room>,
     webtransport: HashMap<String, Rc<dyn Handler<Session>>>,
     websocket: HashMap<String, Rc<dyn Handler<WebSocket>>>,
 }

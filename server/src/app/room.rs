@@ -1,39 +1,57 @@
 //! A room: what one member sends, all others get, whichever way they came in. Among WebTransport sessions a datagram
-//! goes on as a datagram and a unidirectional stream as one; a WebSocket sends and gets both as messages.
+//! goes on as a datagram and a unidirectional stream as one; a WebSocket sends and gets both as messages. Where a server
+//! has several workers, each has a part of the room.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use bytes::Bytes;
 use futures_util::future::{Either, join4, select};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::websocket::{self, WebSocket};
 use crate::webtransport::Session;
+use crate::workers::message::Said as Message;
 
 /// The longest message, in bytes: a member holds that much for each one that it has not sent on yet.
 const MAX_MESSAGE: usize = 64 << 10;
 /// Messages that a member may be behind before it misses the oldest.
 const BACKLOG: usize = 64;
 
-#[derive(Clone, Debug)]
-enum Message {
-    Datagram(Bytes),
-    Stream(Bytes),
-    Text(String),
-}
+/// The number of whoever speaks in another worker's part of the room.
+const ELSEWHERE: u64 = u64::MAX;
 
 /// Clones are the same room.
 #[derive(Clone)]
-pub(super) struct Room {
+pub(crate) struct Room {
     messages: broadcast::Sender<(u64, Message)>,
     /// The number of the next member.
     next: Rc<Cell<u64>>,
+    /// What was said here and not yet elsewhere; None where there is no elsewhere.
+    said: Rc<RefCell<Option<Vec<Message>>>>,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self { messages: broadcast::Sender::new(BACKLOG), next: Rc::default() }
+        Self { messages: broadcast::Sender::new(BACKLOG), next: Rc::default(), said: Rc::default() }
+    }
+}
+
+/// For the loop, which connects the parts of the room that several workers have.
+impl Room {
+    /// From now on what is said is kept for [`said`](Self::said).
+    pub(crate) fn keep_said(&self) {
+        self.said.replace(Some(Vec::new()));
+    }
+
+    /// What was said here since the last call.
+    pub(crate) fn said(&self) -> Vec<Message> {
+        self.said.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Somebody has said something elsewhere.
+    pub(crate) fn hear(&self, message: Message) {
+        // Fails when nobody listens, which is no failure.
+        let _ = self.messages.send((ELSEWHERE, message));
     }
 }
 
@@ -51,6 +69,9 @@ impl Room {
     }
 
     fn say(&self, number: u64, message: Message) {
+        if let Some(said) = &mut *self.said.borrow_mut() {
+            said.push(message.clone());
+        }
         // Fails when nobody listens, which is no failure.
         let _ = self.messages.send((number, message));
     }

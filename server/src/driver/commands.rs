@@ -3,17 +3,17 @@
 use std::cmp::Reverse;
 use std::time::Instant;
 
-use super::{Clients, Entry, Event, Server};
+use super::{Clients, Entry, Server};
 use crate::command::Command;
 use crate::overview::{ConnectionInfo, Overview};
 use crate::quic_config::no_error;
 
 impl Server {
-    /// Does what a line of standard input asks for, and tells what came of it.
-    pub(super) fn obey(&self, line: &str, tell: &mut impl FnMut(Event<'_>)) {
+    /// Does what a line of standard input asks for.
+    pub(super) fn obey(&mut self, line: &str) {
         match line.parse() {
-            Ok(Command::Connections(limit)) => tell(Event::Connections(&self.clients.overview(limit))),
-            Ok(Command::Close(id)) => tell(Event::Closed { id, found: self.clients.close(id) }),
+            Ok(Command::Connections(limit)) => self.list(limit),
+            Ok(Command::Close(id)) => self.close_connection(id),
             Err(error) => tracing::warn!("{error}"),
         }
     }
@@ -21,7 +21,7 @@ impl Server {
 
 impl Clients {
     /// The `limit` busiest connections.
-    fn overview(&self, limit: usize) -> Overview {
+    pub(super) fn overview(&self, limit: usize) -> Overview {
         let now = Instant::now();
         let mut by_bytes: Vec<(u64, &Entry)> = self.open().map(|entry| (entry.bytes(), entry)).collect();
         let total = by_bytes.len();
@@ -31,7 +31,7 @@ impl Clients {
     }
 
     /// Closes a connection as a stopping server would, answers that are under way included. False: there is none.
-    fn close(&self, id: u64) -> bool {
+    pub(super) fn close(&self, id: u64) -> bool {
         let Some(Entry { connection, .. }) = self.open().find(|entry| entry.id == id) else { return false };
         connection.close(no_error(connection.alpn().as_deref()), b"closed by the server's operator");
         true

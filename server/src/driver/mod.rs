@@ -2,6 +2,7 @@
 //! It knows nothing of any application protocol beyond its name.
 
 mod commands;
+mod crew;
 mod knocks;
 mod receive;
 mod stop;
@@ -25,8 +26,12 @@ use crate::connection::{Connection, Dirty};
 use crate::gateway::Gateway;
 use crate::quic_config::ServerConfigs;
 use crate::stats::{Stats, add};
+use crate::tickets::Secrets;
 use crate::timers::{Patience, Timers};
+use crate::workers::Peers;
+use crate::workers::message::Message;
 use crate::{Certificate, CertificateSource, Config, Overview, Published, app};
+use crew::{Answer, Crew, Numbering};
 use transmit::Unsent;
 
 /// Something that a running server tells.
@@ -60,6 +65,10 @@ pub struct Server {
     pool: LocalPool,
     /// Handlers outside this program.
     gateway: Option<Gateway>,
+    /// The server's other workers.
+    crew: Option<Crew>,
+    /// To commands of standard input.
+    answers: Vec<Answer>,
     key_update_after: Option<u64>,
     drain_timeout: Duration,
     /// Where quinn-proto puts the datagrams of one transmit.
@@ -81,6 +90,7 @@ struct Clients {
     /// When they are given up, in the order of their start; what has ended before is passed over.
     handshakes_due: VecDeque<(Instant, ConnectionHandle)>,
     handshake_timeout: Duration,
+    numbering: Numbering,
     stopping: bool,
 }
 
@@ -120,7 +130,19 @@ impl Server {
     ///
     /// When the certificate, a value of `config` or the root directory can't be used.
     pub fn new(socket: UdpSocket, certificate: &Certificate, config: &Config) -> Result<Self, String> {
-        let configs = ServerConfigs::new(config, certificate)?;
+        let secrets = Secrets::open(config.ticket_lifetime, config.ticket_keys.as_deref())?;
+        Self::with(socket, certificate, config, secrets, None)
+    }
+
+    fn with(
+        socket: UdpSocket,
+        certificate: &Certificate,
+        config: &Config,
+        secrets: Secrets,
+        peers: Option<Peers>,
+    ) -> Result<Self, String> {
+        let numbering = peers.as_ref().map_or(Numbering::default(), Numbering::of);
+        let configs = ServerConfigs::new(config, certificate, secrets, numbering.worker)?;
         let endpoint = Endpoint::new(Arc::new(configs.endpoint.clone()), Some(configs.default()), true, None);
         let certificates = Certificates::new(configs.certificate.clone(), certificate);
         let pool = LocalPool::new();
@@ -146,6 +168,7 @@ impl Server {
             handshakes: 0,
             handshakes_due: VecDeque::new(),
             handshake_timeout: config.handshake_timeout,
+            numbering,
             stopping: false,
         };
         Ok(Self {
@@ -158,6 +181,8 @@ impl Server {
             waits,
             pool,
             gateway: None,
+            crew: peers.map(Crew::new),
+            answers: Vec::new(),
             key_update_after: config.key_update_after,
             drain_timeout: config.drain_timeout,
             buffer: Vec::new(),
@@ -217,28 +242,39 @@ impl Server {
     /// # Errors
     ///
     /// When the socket itself fails, or the host of a gateway is gone; errors of single datagrams are counted and survived.
-    pub fn run(&mut self, stop: &Stop, interval: Option<Duration>, mut tell: impl FnMut(Event<'_>)) -> io::Result<()> {
+    pub fn run(&mut self, stop: &Stop, interval: Option<Duration>, tell: impl FnMut(Event<'_>)) -> io::Result<()> {
+        self.serve(stop, interval, tell).inspect_err(|error| {
+            if let Some(crew) = &mut self.crew {
+                crew.peers.tell_at_once(0, &Message::Failed(error.to_string()));
+            }
+        })
+    }
+
+    fn serve(&mut self, stop: &Stop, interval: Option<Duration>, mut tell: impl FnMut(Event<'_>)) -> io::Result<()> {
         let mut next_tick = interval.map(|interval| Instant::now() + interval);
         loop {
             let renewal = self.certificates.wait(SystemTime::now()).map(|wait| Instant::now() + wait);
             let deadline = self.deadline(next_tick.into_iter().chain(renewal).min());
             let ready = self.wait(deadline, Some(stop))?;
             while let Some(line) = stop.take_line() {
-                self.obey(&line, &mut tell);
+                self.obey(&line);
             }
             if ready.stopped {
-                self.drain()?;
-                return self.close();
+                return self.stop();
             }
             if ready.hung_up {
                 self.change_certificate(Certificates::reload, &mut tell);
             }
             self.change_certificate(|certificates| certificates.advance(SystemTime::now()), &mut tell);
             self.turn(ready)?;
+            if self.crew.as_ref().is_some_and(|crew| crew.told_to_stop) {
+                return self.stop();
+            }
+            self.answers.drain(..).for_each(|answer| tell(answer.event()));
             if let (Some(due), Some(interval)) = (next_tick, interval)
                 && Instant::now() >= due
             {
-                self.stats().datagrams_dropped.set(self.socket.drops());
+                self.count_drops();
                 tell(Event::Stats(self.stats()));
                 next_tick = Some(Instant::now() + interval);
             }
@@ -253,7 +289,12 @@ impl Server {
     ) {
         match change(&mut self.certificates) {
             Ok(false) => {}
-            Ok(true) => tell(Event::Certificate(&self.certificates.published.borrow())),
+            Ok(true) => {
+                if let Some(crew) = &mut self.crew {
+                    crew.peers.tell_all(&Message::Certificate(self.certificates.news()));
+                }
+                tell(Event::Certificate(&self.certificates.published.borrow()));
+            }
             Err(error) => tracing::error!("the certificate stays as it is: {error}"),
         }
     }
@@ -265,6 +306,7 @@ impl Server {
         }
         let earlier = |one: Option<Instant>, other: Option<Instant>| one.into_iter().chain(other).min();
         let limit = earlier(limit, earlier(self.clients.next_handshake_due(), self.waits.next_due()));
+        let limit = earlier(limit, self.crew.as_ref().and_then(|crew| crew.next_report));
         while let Some(&Reverse((due, handle))) = self.timers.peek() {
             let entry = self.clients.connections.get(&ConnectionHandle(handle));
             if entry.is_some_and(|entry| entry.timer == Some(due)) {
@@ -277,7 +319,9 @@ impl Server {
 
     /// Waits for whatever the loop has to do next.
     fn wait(&self, deadline: Option<Instant>, stop: Option<&Stop>) -> io::Result<Ready> {
-        self.socket.wait(self.unsent.is_some(), deadline, stop, self.gateway.as_ref().map(Gateway::beside))
+        let gateway = self.gateway.iter().map(Gateway::beside);
+        let peers = self.crew.iter().flat_map(|crew| crew.peers.beside());
+        self.socket.wait(self.unsent.is_some(), deadline, stop, gateway.chain(peers))
     }
 
     /// One turn of the loop after a wait that ended with `ready`.
@@ -287,6 +331,7 @@ impl Server {
         }
         if ready.beside {
             self.speak_with_host(Gateway::receive)?;
+            self.hear_crew()?;
         }
         let now = Instant::now();
         self.expire_timers(now);
@@ -296,7 +341,12 @@ impl Server {
         self.pool.run_until_stalled();
         self.speak_with_host(Gateway::transmit)?;
         self.transmit();
+        self.speak_with_crew();
         Ok(())
+    }
+
+    fn count_drops(&self) {
+        self.stats().datagrams_dropped.set(self.socket.drops());
     }
 
     fn speak_with_host(&mut self, speak: impl FnOnce(&mut Gateway) -> io::Result<()>) -> io::Result<()> {

@@ -14,6 +14,7 @@ use super::{Clients, Entry, Server};
 use crate::admission::{Load, Verdict};
 use crate::connection::Connection;
 use crate::stats::add;
+use crate::workers::message::{Forwarded, Message};
 
 /// Batches received before the applications and timers get their turn: a flood must not keep them from it.
 const RECEIVE_BATCHES: usize = 8;
@@ -22,14 +23,20 @@ const MAX_RECEIVE_ERRORS: u32 = 1000;
 
 impl Server {
     pub(super) fn receive(&mut self) -> io::Result<()> {
-        let Self { socket, received, clients, .. } = self;
+        let Self { socket, received, clients, crew, .. } = self;
         let mut response = Vec::new();
         let mut knocks = Knocks::default();
         for _ in 0..RECEIVE_BATCHES {
             let now = Instant::now();
             let outcome = socket.receive(received, |datagram| {
                 clients.count_datagram(&datagram);
-                if is_knock(datagram.payload) && !knocks.in_order() {
+                if let Some(crew) = crew
+                    && let Some(owner) = clients.configs.connection_ids.elsewhere(datagram.payload)
+                    && crew.peers.has(owner)
+                {
+                    add(&clients.context.stats.datagrams_forwarded, 1);
+                    crew.peers.tell(owner, &Message::Datagram(Forwarded::from(&datagram)));
+                } else if is_knock(datagram.payload) && !knocks.in_order() {
                     knocks.wait(datagram.remote, Received::from(&datagram));
                 } else {
                     clients.answer(socket, now, Received::from(&datagram), &mut response);
@@ -58,7 +65,7 @@ impl Server {
 }
 
 /// A datagram with memory of its own.
-struct Received {
+pub(super) struct Received {
     remote: SocketAddr,
     local_ip: Option<IpAddr>,
     ecn: Option<EcnCodepoint>,
@@ -71,6 +78,12 @@ impl From<&Datagram<'_>> for Received {
     }
 }
 
+impl From<Forwarded> for Received {
+    fn from(Forwarded { remote, local_ip, ecn, payload }: Forwarded) -> Self {
+        Self { remote, local_ip, ecn, payload }
+    }
+}
+
 impl Clients {
     fn count_datagram(&self, datagram: &Datagram<'_>) {
         let stats = &self.context.stats;
@@ -80,7 +93,7 @@ impl Clients {
     }
 
     /// Gives a datagram to whom it belongs, and sends what the endpoint itself answers; `response` is room for that.
-    fn answer(&mut self, socket: &UdpSocket, now: Instant, datagram: Received, response: &mut Vec<u8>) {
+    pub(super) fn answer(&mut self, socket: &UdpSocket, now: Instant, datagram: Received, response: &mut Vec<u8>) {
         response.clear();
         if let Some(transmit) = self.handle_datagram(now, datagram, response) {
             answer(socket, &self.context.stats, &transmit, response);
@@ -134,7 +147,8 @@ impl Clients {
                 connection.mark_dirty();
                 add(&stats.connections_total, 1);
                 let due = now + self.handshake_timeout;
-                self.connections.insert(handle, Entry::new(connection, stats.connections_total.get(), now, due));
+                let id = self.numbering.id(stats.connections_total.get());
+                self.connections.insert(handle, Entry::new(connection, id, now, due));
                 self.handshakes += 1;
                 self.handshakes_due.push_back((due, handle));
                 None

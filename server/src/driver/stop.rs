@@ -7,6 +7,7 @@ use socket_iwa::Ready;
 
 use super::{Entry, Server};
 use crate::quic_config::no_error;
+use crate::workers::message::Message;
 
 /// How long a stopping server waits for its closed connections to be drained, which takes three probe timeouts: a few
 /// milliseconds on this machine, longer than anybody wants to wait for a client that is gone.
@@ -15,10 +16,45 @@ const CLOSE_DEADLINE: Duration = Duration::from_millis(500);
 /// had sent before it knew is answered, and what it would send is sent elsewhere.
 const NOTICE_ROUND_TRIPS: u32 = 2;
 
+/// How much longer than it may take by itself a worker waits for others to stop.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 impl Server {
+    /// Ends as it was asked to, with all other workers.
+    pub(super) fn stop(&mut self) -> io::Result<()> {
+        let limit = self.drain_timeout + CLOSE_DEADLINE + PATIENCE;
+        let deadline = Instant::now() + limit;
+        if let Some(crew) = self.crew.as_mut().filter(|crew| crew.peers.number == 0) {
+            crew.peers.tell_all(&Message::Stop);
+        }
+        self.drain()?;
+        self.close()?;
+        let Some(crew) = &mut self.crew else { return Ok(()) };
+        crew.peers.tell(0, &Message::Stopped);
+        // The first worker waits for the others, and they for it: a socket that is closed changes whose flows fall to which
+        // of those that are left, and what comes to this one may be for them.
+        let mut ready = Ready::default();
+        loop {
+            self.turn(ready)?;
+            let others_serve = self
+                .crew
+                .as_ref()
+                .is_some_and(|crew| if crew.peers.number == 0 { crew.peers.any_serving() } else { crew.peers.has(0) });
+            if !others_serve {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                tracing::warn!("not all workers have stopped within {} s", limit.as_secs());
+                return Ok(());
+            }
+            let wake = self.deadline(Some(deadline));
+            ready = self.wait(wake, None)?;
+        }
+    }
+
     /// Tells the applications that the server stops, and closes each connection when all it was asked is answered and
     /// delivered, until none is left or the time is up.
-    pub(super) fn drain(&mut self) -> io::Result<()> {
+    fn drain(&mut self) -> io::Result<()> {
         let begun = Instant::now();
         let deadline = begun + self.drain_timeout;
         self.clients.stopping = true;
@@ -66,7 +102,7 @@ impl Server {
 
     /// Closes every connection, and says so again to whoever still sends, until all are drained (RFC 9000, section
     /// 10.2): under load the one datagram with the CONNECTION_CLOSE is as easily lost as any other.
-    pub(super) fn close(&mut self) -> io::Result<()> {
+    fn close(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + CLOSE_DEADLINE;
         let mut cut_off = 0;
         for Entry { connection, .. } in self.clients.connections.values() {

@@ -82,8 +82,7 @@ impl KeyFile {
         match &mut self.appending {
             Some(file) if self.appended <= MAX_USED => {
                 // In one write, so that a process that is killed leaves no half of a line.
-                let line = format!("used {issued} {}\n", hex(nonce));
-                file.write_all(line.as_bytes()).map_err(|error| self.error("append to", error))
+                file.write_all(used_line(issued, nonce).as_bytes()).map_err(|error| self.error("append to", error))
             }
             _ => self.write(keys, used),
         }
@@ -94,19 +93,25 @@ impl KeyFile {
     }
 }
 
-fn format(keys: &Keys, used: &Used) -> String {
+/// A key, as a line.
+pub(super) fn key_line(Key { created, name, secret }: &Key) -> String {
+    format!("key {created} {} {}\n", hex(name), hex(secret))
+}
+
+/// The use of a ticket, as a line.
+pub(super) fn used_line(issued: u64, nonce: &Nonce) -> String {
+    format!("used {issued} {}\n", hex(nonce))
+}
+
+pub(super) fn format(keys: &Keys, used: &Used) -> String {
     let mut text = format!("{HEADER}\nroot {}\n", hex(&keys.root));
-    for Key { created, name, secret } in &keys.keys {
-        writeln!(text, "key {created} {} {}", hex(name), hex(secret)).expect("a string takes any text");
-    }
+    text.extend(keys.keys.iter().map(key_line));
     writeln!(text, "horizon {}", used.horizon).expect("a string takes any text");
-    for (issued, nonce) in &used.tickets {
-        writeln!(text, "used {issued} {}", hex(nonce)).expect("a string takes any text");
-    }
+    text.extend(used.tickets.iter().map(|(issued, nonce)| used_line(*issued, nonce)));
     text
 }
 
-fn parse(text: &str) -> Result<(Keys, Used), String> {
+pub(super) fn parse(text: &str) -> Result<(Keys, Used), String> {
     let mut lines = text.lines().enumerate();
     if lines.next().is_none_or(|(_, line)| line != HEADER) {
         return Err(format!("its first line is not {HEADER:?}; name another file, which will be made"));
@@ -115,25 +120,30 @@ fn parse(text: &str) -> Result<(Keys, Used), String> {
     let mut used = Used::default();
     let mut root = None;
     for (number, line) in lines {
-        let mut parse = || {
-            match line.split(' ').collect::<Vec<_>>()[..] {
-                ["root", secret] => root = Some(unhex(secret)?),
-                ["key", created, name, secret] => {
-                    keys.keys.push(Key { created: created.parse().ok()?, name: unhex(name)?, secret: unhex(secret)? });
-                }
-                ["horizon", issued] => used.horizon = issued.parse().ok()?,
-                ["used", issued, nonce] => {
-                    used.insert(issued.parse().ok()?, unhex(nonce)?);
-                }
-                _ => return None,
-            }
-            Some(())
+        let understood = match line.strip_prefix("root ") {
+            Some(secret) => unhex(secret).map(|secret| root = Some(secret)),
+            None => apply(line, &mut keys, &mut used),
         };
-        parse().ok_or_else(|| format!("line {} is not understood", number + 1))?;
+        understood.ok_or_else(|| format!("line {} is not understood", number + 1))?;
     }
     keys.root = root.ok_or("it has no root")?;
-    keys.keys.sort_by_key(|key| key.created);
     Ok((keys, used))
+}
+
+/// Does what a line says. None: it is not understood.
+pub(super) fn apply(line: &str, keys: &mut Keys, used: &mut Used) -> Option<()> {
+    match line.split(' ').collect::<Vec<_>>()[..] {
+        ["key", created, name, secret] => {
+            keys.keys.push(Key { created: created.parse().ok()?, name: unhex(name)?, secret: unhex(secret)? });
+            keys.keys.sort_by_key(|key| key.created);
+        }
+        ["horizon", issued] => used.horizon = issued.parse().ok()?,
+        ["used", issued, nonce] => {
+            used.insert(issued.parse().ok()?, unhex(nonce)?);
+        }
+        _ => return None,
+    }
+    Some(())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use quinn_proto::{TokenLog, TokenReuseError};
 
-use super::{Nonce, millis, milliseconds};
+use super::{Nonce, lock, millis, milliseconds};
 
 /// Tickets remembered, of some 30 bytes each. Beyond it the oldest are given up all together: see [`Used::insert`].
 pub(super) const MAX_USED: usize = 1 << 16;
@@ -57,8 +57,7 @@ pub(crate) struct AddressTokens(Mutex<Used<u128>>);
 
 impl TokenLog for AddressTokens {
     fn check_and_insert(&self, nonce: u128, issued: SystemTime, lifetime: Duration) -> Result<(), TokenReuseError> {
-        // One thread: quinn-proto asks for `Sync`, and nobody ever waits here.
-        let mut used = self.0.lock().expect("nothing panics with the tokens locked");
+        let mut used = lock(&self.0);
         used.forget(milliseconds(SystemTime::now()), lifetime);
         if used.insert(milliseconds(issued), nonce) { Ok(()) } else { Err(TokenReuseError) }
     }

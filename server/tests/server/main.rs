@@ -9,3 +9,4 @@ mod handlers;
 mod process;
 mod sessions;
 mod transport;
+mod workers;

@@ -2,8 +2,9 @@
 //! made of stands in `native.rs` and `wasm.rs`.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd};
 use std::time::Instant;
 
 use crate::{Beside, Ready, Stop, wait};
@@ -22,12 +23,33 @@ pub struct Options {
     pub send_buffer: usize,
     /// Browser sockets to spread the port over. Elsewhere it has no effect.
     pub stripes: u32,
+    /// Who else has the port.
+    pub sharing: Sharing,
+}
+
+/// Whether several sockets have one port (SO_REUSEPORT): the system then gives each the datagrams of some of the clients,
+/// chosen by a hash of both addresses, which changes when one of the sockets is opened or closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// This socket alone.
+    #[default]
+    Alone,
+    /// This one and those that come later. The port has to be free: one that shares it would also be bound beside those of
+    /// another program.
+    First,
+    /// This one and others that are there.
+    Later,
 }
 
 impl Default for Options {
-    /// 4 MiB to receive, 1 MiB to send, the platform's number of stripes.
+    /// 4 MiB to receive, 1 MiB to send, the platform's number of stripes, a port of its own.
     fn default() -> Self {
-        Self { receive_buffer: 4 << 20, send_buffer: 1 << 20, stripes: crate::platform::DEFAULTS.stripes }
+        Self {
+            receive_buffer: 4 << 20,
+            send_buffer: 1 << 20,
+            stripes: crate::platform::DEFAULTS.stripes,
+            sharing: Sharing::Alone,
+        }
     }
 }
 
@@ -78,8 +100,12 @@ impl UdpSocket {
     /// As `bind(2)`, with the address in the message: EADDRINUSE, EACCES (in an Isolated Web App: ports below 1024),
     /// EADDRNOTAVAIL.
     pub fn bind(address: SocketAddr, options: &Options) -> io::Result<Self> {
-        let socket = imp::bind(address, options)
-            .map_err(|error| io::Error::new(error.kind(), format!("bind {address}: {}", describe(&error))))?;
+        let bind = || {
+            let address = if options.sharing == Sharing::First { free(address)? } else { address };
+            imp::bind(address, options)
+        };
+        let socket =
+            bind().map_err(|error| io::Error::new(error.kind(), format!("bind {address}: {}", describe(&error))))?;
         socket.set_nonblocking(true)?;
         let imp = imp::State::new(&socket, options)?;
         Ok(Self { socket, imp })
@@ -123,17 +149,21 @@ impl UdpSocket {
     }
 
     /// Waits until something can be received, or sent where `write` asks for it, `deadline` passes, `stop` is
-    /// requested, or `beside` is ready.
+    /// requested, or one of `beside` is ready.
     ///
     /// # Errors
     ///
     /// As `poll(2)`.
-    pub fn wait(
+    ///
+    /// # Panics
+    ///
+    /// When `beside` has more than [`MAX_BESIDE`](crate::MAX_BESIDE).
+    pub fn wait<'a>(
         &self,
         write: bool,
         deadline: Option<Instant>,
         stop: Option<&Stop>,
-        beside: Option<Beside<'_>>,
+        beside: impl IntoIterator<Item = Beside<'a>>,
     ) -> io::Result<Ready> {
         wait::wait(self.socket.as_raw_fd(), write, deadline, stop, beside)
     }
@@ -164,6 +194,62 @@ fn describe(error: &io::Error) -> String {
         Some(libc::EACCES) => "EACCES: ports below 1024 need root or CAP_NET_BIND_SERVICE".into(),
         _ => error.to_string(),
     }
+}
+
+/// `address`, which nobody has; a free port in the place of port 0.
+fn free(address: SocketAddr) -> io::Result<SocketAddr> {
+    std::net::UdpSocket::bind(address)?.local_addr()
+}
+
+/// The address's family and, as libc has it, the address and its length in bytes.
+fn sockaddr(address: SocketAddr) -> (libc::c_int, libc::sockaddr_storage, libc::socklen_t) {
+    // SAFETY: all-zero bytes are a valid sockaddr_storage.
+    let mut storage: libc::sockaddr_storage = unsafe { MaybeUninit::zeroed().assume_init() };
+    let (family, length) = match address {
+        SocketAddr::V4(v4) => {
+            let value = libc::sockaddr_in {
+                sin_family: libc::AF_INET as libc::sa_family_t,
+                sin_port: v4.port().to_be(),
+                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                sin_zero: [0; 8],
+            };
+            // SAFETY: sockaddr_storage is larger than any sockaddr, and aligned for it.
+            unsafe { (&raw mut storage).cast::<libc::sockaddr_in>().write(value) };
+            (libc::AF_INET, size_of::<libc::sockaddr_in>())
+        }
+        SocketAddr::V6(v6) => {
+            let value = libc::sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_port: v6.port().to_be(),
+                sin6_flowinfo: v6.flowinfo(),
+                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                sin6_scope_id: v6.scope_id(),
+            };
+            // SAFETY: as above.
+            unsafe { (&raw mut storage).cast::<libc::sockaddr_in6>().write(value) };
+            (libc::AF_INET6, size_of::<libc::sockaddr_in6>())
+        }
+    };
+    (family, storage, length as libc::socklen_t)
+}
+
+/// A socket bound to `address`, which `prepare` has seen before: `std::net` makes and binds one in a single step.
+fn bind_prepared(
+    address: SocketAddr,
+    prepare: impl FnOnce(&std::net::UdpSocket) -> io::Result<()>,
+) -> io::Result<std::net::UdpSocket> {
+    let (family, storage, length) = sockaddr(address);
+    // SAFETY: no memory is passed.
+    let descriptor = unsafe { libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was just made and nobody else has it.
+    let socket = unsafe { std::net::UdpSocket::from_raw_fd(descriptor) };
+    prepare(&socket)?;
+    // SAFETY: `storage` holds an address of `length` bytes.
+    let result = unsafe { libc::bind(descriptor, (&raw const storage).cast(), length) };
+    if result == 0 { Ok(socket) } else { Err(io::Error::last_os_error()) }
 }
 
 /// `setsockopt(2)` of an `int`.

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 
 use quinn_udp::{BATCH_SIZE, EcnCodepoint, RecvMeta, Transmit, UdpSocketState};
 
-use super::{Datagram, Options, Segments, set_option};
+use super::{Datagram, Options, Segments, Sharing, bind_prepared, set_option};
 
 /// The largest UDP payload; with GRO the kernel fills a buffer with several datagrams up to it.
 const BUFFER: usize = 65_535;
@@ -29,8 +29,13 @@ impl Default for Buffers {
     }
 }
 
-pub(super) fn bind(address: SocketAddr, _options: &Options) -> io::Result<UdpSocket> {
-    UdpSocket::bind(address)
+pub(super) fn bind(address: SocketAddr, options: &Options) -> io::Result<UdpSocket> {
+    match options.sharing {
+        Sharing::Alone => UdpSocket::bind(address),
+        Sharing::First | Sharing::Later => {
+            bind_prepared(address, |socket| set_option(socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1))
+        }
+    }
 }
 
 impl State {

@@ -123,3 +123,42 @@ fn what_is_beside_the_socket_ends_a_wait() {
     there.write_all(b"x").unwrap();
     assert_eq!(socket.wait(false, None, None, beside(false)).unwrap(), Ready { beside: true, ..Ready::default() });
 }
+
+#[test]
+fn sockets_that_share_a_port_get_each_client_s_datagrams_on_one_of_them() {
+    let shared = |address, sharing| UdpSocket::bind(address, &Options { sharing, ..Options::default() });
+    let first = shared(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), Sharing::First).unwrap();
+    let address = first.local_addr().unwrap();
+    let second = shared(address, Sharing::Later).unwrap();
+    let clients: Vec<_> = (0..64).map(|_| bind(Ipv4Addr::LOCALHOST)).collect();
+    for _ in 0..2 {
+        for client in &clients {
+            client.send_segments(&segments(address, b"hello", None)).unwrap();
+        }
+    }
+    let mut buffers = Buffers::default();
+    let mut remotes = [&first, &second].map(|socket| {
+        let mut remotes = Vec::new();
+        while socket.receive(&mut buffers, |datagram| remotes.push(datagram.remote.port())).is_ok() {}
+        remotes.sort_unstable();
+        remotes
+    });
+    assert_eq!(remotes.iter().map(Vec::len).sum::<usize>(), 128);
+    for remotes in &mut remotes {
+        assert!(!remotes.is_empty(), "all clients fell to one socket");
+        assert!(remotes.chunks(2).all(|pair| pair[0] == pair[1]), "a client fell to both");
+    }
+}
+
+#[test]
+fn a_port_that_another_program_shares_is_not_free() {
+    let first = UdpSocket::bind(
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
+        &Options { sharing: Sharing::First, ..Options::default() },
+    )
+    .unwrap();
+    for sharing in [Sharing::First, Sharing::Alone] {
+        let error = UdpSocket::bind(first.local_addr().unwrap(), &Options { sharing, ..Options::default() });
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+}

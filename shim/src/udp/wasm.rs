@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
-use super::{Datagram, Options, Segments, set_option};
+use super::{Datagram, Options, Segments, Sharing, bind_prepared, set_option};
 
 /// The private options of libdirectsockets.js (docs/calls.md).
 const SOL_DIRECTSOCKETS: i32 = 0x4453;
@@ -32,22 +32,14 @@ impl Default for Buffers {
     }
 }
 
-/// Stripes are chosen before the bind, which `std::net` does in one step with making the socket: so by hand.
+/// Stripes, and whether the port is shared, are chosen before the bind.
 pub(super) fn bind(address: SocketAddr, options: &Options) -> io::Result<UdpSocket> {
-    use std::os::fd::FromRawFd;
-    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    // SAFETY: no memory is passed.
-    let descriptor = unsafe { libc::socket(family, libc::SOCK_DGRAM, 0) };
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the descriptor was just made and nobody else has it.
-    let socket = unsafe { UdpSocket::from_raw_fd(descriptor) };
-    set_option(&socket, SOL_DIRECTSOCKETS, DS_STRIPES, i32::try_from(options.stripes).unwrap_or(i32::MAX))?;
-    let (storage, length) = sockaddr(address);
-    // SAFETY: `storage` holds an address of `length` bytes.
-    let result = unsafe { libc::bind(descriptor, (&raw const storage).cast(), length) };
-    if result == 0 { Ok(socket) } else { Err(io::Error::last_os_error()) }
+    bind_prepared(address, |socket| {
+        if options.sharing != Sharing::Alone {
+            set_option(socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+        }
+        set_option(socket, SOL_DIRECTSOCKETS, DS_STRIPES, i32::try_from(options.stripes).unwrap_or(i32::MAX))
+    })
 }
 
 impl State {
@@ -104,36 +96,4 @@ pub(super) fn drops(socket: &UdpSocket) -> u64 {
     };
     // SAFETY: zeroed memory is a valid integer, whatever the library wrote over it.
     if result == 0 { u64::from(unsafe { value.assume_init() }) } else { 0 }
-}
-
-/// `address` as libc has it, and its length in bytes.
-fn sockaddr(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
-    // SAFETY: all-zero bytes are a valid sockaddr_storage.
-    let mut storage: libc::sockaddr_storage = unsafe { MaybeUninit::zeroed().assume_init() };
-    let length = match address {
-        SocketAddr::V4(v4) => {
-            let value = libc::sockaddr_in {
-                sin_family: libc::AF_INET as libc::sa_family_t,
-                sin_port: v4.port().to_be(),
-                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
-                sin_zero: [0; 8],
-            };
-            // SAFETY: sockaddr_storage is larger than any sockaddr, and aligned for it.
-            unsafe { (&raw mut storage).cast::<libc::sockaddr_in>().write(value) };
-            size_of::<libc::sockaddr_in>()
-        }
-        SocketAddr::V6(v6) => {
-            let value = libc::sockaddr_in6 {
-                sin6_family: libc::AF_INET6 as libc::sa_family_t,
-                sin6_port: v6.port().to_be(),
-                sin6_flowinfo: v6.flowinfo(),
-                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
-                sin6_scope_id: v6.scope_id(),
-            };
-            // SAFETY: as above.
-            unsafe { (&raw mut storage).cast::<libc::sockaddr_in6>().write(value) };
-            size_of::<libc::sockaddr_in6>()
-        }
-    };
-    (storage, length as libc::socklen_t)
 }

@@ -69,6 +69,11 @@ impl Servers {
 
     /// One of its own for a measurement that changes it; `profile` is written when it stops.
     pub(super) fn fresh(&self, runtime: Runtime, profile: Option<&Path>) -> Result<Server> {
+        self.of_workers(runtime, profile, 1)
+    }
+
+    /// The same with several workers.
+    pub(super) fn of_workers(&self, runtime: Runtime, profile: Option<&Path>, workers: usize) -> Result<Server> {
         let repository = &self.paths.repository;
         let (mut command, with_root) = match runtime {
             Runtime::Native => (Command::new(self.paths.release("socket-iwa-server")), true),
@@ -93,7 +98,7 @@ impl Servers {
             Runtime::NodeBare | Runtime::ChromiumBare => return fail("the bare loop is no server"),
         };
         if runtime != Runtime::Quinn {
-            command.args(ARGUMENTS);
+            command.args(ARGUMENTS).arg(format!("--workers={workers}"));
         }
         Server::start(command, with_root)
     }

@@ -5,6 +5,7 @@ mod handshakes;
 mod idle;
 mod requests;
 mod transfers;
+mod workers;
 
 use super::client::{ANY, ETHERNET, block_on};
 use super::lab::Lab;
@@ -33,6 +34,8 @@ pub(super) enum Task {
     Connections(usize),
     Requests(usize),
     Idle,
+    /// Of one server, under clients with sockets of their own.
+    Workers(usize),
     /// Percent of the datagrams, each way.
     Lossy(u8),
 }
@@ -108,9 +111,26 @@ pub(super) fn all() -> Vec<Workload> {
         &[("", Unit::Kibibytes), ("wasm", Unit::Kibibytes)],
         Idle,
     ));
+    all.extend([1, 2].map(|count| {
+        let about =
+            format!("{count} worker{}, 16 clients: downloads, handshakes, requests", if count == 1 { "" } else { "s" });
+        let figures = [
+            ("downloads", Unit::MegabytesPerSecond),
+            ("downloads, CPU", Unit::MillisecondsPerMegabyte),
+            ("handshakes", Unit::Handshakes),
+            ("requests", Unit::Requests),
+        ];
+        one(&format!("workers-{count}"), &about, &figures, Workers(count))
+    }));
     for one in &mut all {
-        let samples =
-            ["quic-handshake-resumed", "quic-stream-echo", "quic-download", "quic-upload", "http3-requests-10"];
+        let samples = [
+            "quic-handshake-resumed",
+            "quic-stream-echo",
+            "quic-download",
+            "quic-upload",
+            "http3-requests-10",
+            "workers-2",
+        ];
         one.is_sample = samples.contains(&&*one.name);
     }
     all
@@ -136,19 +156,24 @@ impl Task {
             return Ok(vec![sockets::bare_sender(lab, runtime, usize::from(ETHERNET), STRIPES, effort.scale)?]);
         }
         if let Some(profile) = lab.profile.take() {
-            let server = lab.servers.fresh(runtime, Some(&profile))?;
+            let server = lab.servers.of_workers(runtime, Some(&profile), self.workers())?;
             let before = server.processes().cpu();
             let measured = self.on(&server, Effort { scale: PROFILED, ..effort });
             let threads = server.processes().cpu().table(&before);
             std::fs::write(profile.with_extension("threads"), threads)?;
             return server.stop().and(measured);
         }
-        if matches!(self, Self::Idle) {
-            let server = lab.servers.fresh(runtime, None)?;
+        if matches!(self, Self::Idle | Self::Workers(_)) {
+            let server = lab.servers.of_workers(runtime, None, self.workers())?;
             return self.on(&server, effort).map_err(|error| Error(format!("{error}{}", server.log())));
         }
         let measured = self.on(lab.servers.shared(runtime)?, effort);
         measured.map_err(|error| Error(format!("{error}{}", lab.servers.forget(runtime))))
+    }
+
+    /// Of the server.
+    fn workers(self) -> usize {
+        if let Self::Workers(count) = self { count } else { 1 }
     }
 
     fn on(self, server: &Server, effort: Effort) -> Result<Vec<f64>> {
@@ -163,6 +188,7 @@ impl Task {
                 Self::Connections(count) => transfers::connections(server, count, scale).await,
                 Self::Requests(count) => requests::http3(server, count, scale).await,
                 Self::Idle => idle::measure(server, scale).await,
+                Self::Workers(_) => workers::measure(server, scale).await,
                 Self::Lossy(percent) => transfers::lossy(server, percent, effort).await,
             }
         })

@@ -36,7 +36,11 @@ const DELAY: Duration = Duration::from_millis(20);
 const ENDLESS: u64 = 1 << 30;
 
 /// Both figures of `bytes` that `transfer` moves.
-async fn timed(server: &Server, bytes: usize, transfer: impl Future<Output = Result<()>>) -> Result<Vec<f64>> {
+pub(super) async fn timed(
+    server: &Server,
+    bytes: usize,
+    transfer: impl Future<Output = Result<()>>,
+) -> Result<Vec<f64>> {
     let processes = server.processes();
     let before = processes.cpu();
     let start = Instant::now();
