@@ -230,6 +230,7 @@ fn endpoint(tickets: &Tickets) -> EndpointConfig {
 /// (RFC 9001, section 5.2), and a client may lack any of the others.
 fn crypto_provider(config: &Config) -> CryptoProvider {
     let mut provider = provider::default_provider();
+    socket_iwa_packet_protection::install(&mut provider);
     if config.prefer_chacha20 {
         provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
     }

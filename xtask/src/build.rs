@@ -167,7 +167,8 @@ fn modified(paths: &[PathBuf]) -> Vec<Option<std::time::SystemTime>> {
 }
 
 fn wasm_fingerprint(toolchain: Toolchain) -> Result<String> {
-    let inputs = ["server", "shim", "emscripten-lib", "docker", "Cargo.toml", "Cargo.lock", ".cargo"];
+    let inputs =
+        ["server", "shim", "packet-protection", "emscripten-lib", "docker", "Cargo.toml", "Cargo.lock", ".cargo"];
     fingerprint::of(&inputs.map(repo::path), &[toolchain.name()])
 }
 
