@@ -67,7 +67,8 @@ struct Subjects {
 impl Subjects {
     fn of(toolchain: Toolchain) -> Result<Self> {
         let inputs =
-            [SOURCE, "stress-test/ciphers", "emscripten-lib", "docker", "Cargo.lock", ".cargo"].map(repo::path);
+            [SOURCE, "stress-test/ciphers", "packet-protection", "emscripten-lib", "docker", "Cargo.lock", ".cargo"]
+                .map(repo::path);
         Ok(Self { directory: repo::path("target/bench"), made_from: fingerprint::of(&inputs, &[toolchain.name()])? })
     }
 

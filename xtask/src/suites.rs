@@ -31,7 +31,7 @@ pub(crate) enum Suite {
     Examples,
     /// the native server with the native client and curl
     Native,
-    /// the WebAssembly server on Node with the native client and curl
+    /// the WebAssembly server on Node with the native client and curl, and its packet protection
     Node,
     /// the app, the WebAssembly server in Chromium with the native client and curl, a page's WebTransport to each runtime
     Chromium,
@@ -140,7 +140,10 @@ impl Suite {
                 node_test("examples", tests_in("examples/test"))?,
             ],
             Self::Native => vec![node_test("native server", files(&["xtask/tests/native.test.js"]))?],
-            Self::Node => vec![node_test("server on Node", files(&["xtask/tests/node.test.js"]))?],
+            Self::Node => vec![
+                node_test("packet protection", files(&["xtask/tests/packet-protection.test.js"]))?,
+                node_test("server on Node", files(&["xtask/tests/node.test.js"]))?,
+            ],
             Self::Chromium => vec![
                 app_and_launcher()?,
                 node_test("server in Chromium", files(&["xtask/tests/chromium.test.js"]))?,

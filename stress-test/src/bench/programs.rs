@@ -17,8 +17,8 @@ const PROFILED: f64 = 8.0;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Task {
-    /// As socket-iwa-ciphers names it.
-    Cipher(&'static str),
+    /// As socket-iwa-ciphers names it, and the bytes of a datagram.
+    Cipher(&'static str, u16),
     Size,
     Launch,
 }
@@ -34,8 +34,19 @@ pub(super) fn all() -> Vec<Workload> {
     };
     let both = [("seal", Unit::MegabytesPerSecond), ("open", Unit::MegabytesPerSecond)];
     vec![
-        one("aead-chacha20", "ChaCha20-Poly1305 on packets of 1452 bytes", &both, Task::Cipher("chacha20-poly1305")),
-        one("aead-aes128", "AES-128-GCM on packets of 1452 bytes", &both, Task::Cipher("aes-128-gcm")),
+        one(
+            "aead-chacha20",
+            "ChaCha20-Poly1305 on packets of 1452 bytes",
+            &both,
+            Task::Cipher("chacha20-poly1305", 1452),
+        ),
+        one(
+            "aead-chacha20-16384",
+            "the same on packets of 16,384 bytes",
+            &both,
+            Task::Cipher("chacha20-poly1305", 16_384),
+        ),
+        one("aead-aes128", "AES-128-GCM on packets of 1452 bytes", &both, Task::Cipher("aes-128-gcm", 1452)),
         one(
             "launch",
             "from the start of the server to its being ready; in Chromium, from the button",
@@ -54,7 +65,7 @@ pub(super) fn all() -> Vec<Workload> {
 impl Task {
     pub(super) fn runs_on(self, runtime: Runtime) -> bool {
         match self {
-            Self::Cipher(_) => runtime.runs_the_server(),
+            Self::Cipher(..) => runtime.runs_the_server(),
             Self::Launch => runtime.runs_the_server() || runtime == Runtime::Quinn,
             // The same file everywhere.
             Self::Size => runtime == Runtime::Chromium,
@@ -63,10 +74,10 @@ impl Task {
 
     pub(super) fn measure(self, lab: &mut Lab, runtime: Runtime, effort: Effort) -> Result<Vec<f64>> {
         match self {
-            Self::Cipher(name) => {
+            Self::Cipher(name, datagram) => {
                 let profile = lab.profile.take();
                 let time = CIPHER_TIME * if profile.is_some() { PROFILED } else { effort.scale };
-                let rest = vec![format!("{}", time.ceil())];
+                let rest = vec![time.ceil().to_string(), datagram.to_string()];
                 let arguments = Arguments { program: Program::Ciphers, mode: name, socket: OtherEnd::None, rest };
                 let mut running = lab.programs.start(runtime, &arguments, profile.as_deref())?;
                 let figures = vec![running.value("seal")?, running.value("open")?];
