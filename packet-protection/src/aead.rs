@@ -69,14 +69,14 @@ impl Key {
 
     /// The block of a sample (RFC 9001, section 5.4.4), of which the first five bytes are a header's mask.
     pub(crate) fn block(&self, counter: u32, nonce: &[u8; NONCE_LENGTH]) -> [u8; GROUP] {
-        State::new(&self.0, nonce).four_blocks(counter, || ()).bytes()
+        State::new(&self.0, nonce).bytes(counter)
     }
 
     /// Encrypts or decrypts, and returns the tag.
     fn crypt(&self, nonce: &[u8; NONCE_LENGTH], aad: &[u8], data: &mut [u8], direction: Direction) -> [u8; TAG_LENGTH] {
         assert!(data.len() as u64 <= Self::MAX_DATA, "too much data for one nonce");
         let state = State::new(&self.0, nonce);
-        let stream = state.four_blocks(0, || ()).bytes();
+        let stream = state.bytes(0);
         let mut mac = Poly1305::new(&from_fn(|i| stream[i]));
         mac.padded(aad);
 

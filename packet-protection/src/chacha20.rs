@@ -44,6 +44,12 @@ impl State {
         Self { words }
     }
 
+    /// The bytes of the blocks from number `counter` on, for what is no bulk of data.
+    #[inline(never)]
+    pub(crate) fn bytes(&self, counter: u32) -> [u8; GROUP] {
+        self.four_blocks(counter, || ()).bytes()
+    }
+
     /// The blocks from number `counter` on. `meanwhile` is called [`DOUBLE_ROUNDS`] times: work on scalars finds the
     /// processor's units for them unused.
     #[inline(always)]
@@ -66,7 +72,7 @@ impl State {
 
 impl Stream {
     #[inline(always)]
-    pub(crate) fn bytes(&self) -> [u8; GROUP] {
+    fn bytes(&self) -> [u8; GROUP] {
         let mut bytes = [0; GROUP];
         for (bytes, lanes) in bytes.chunks_exact_mut(WIDTH).zip(self.0.as_flattened()) {
             bytes.copy_from_slice(&lanes.to_bytes());

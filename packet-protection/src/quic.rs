@@ -114,11 +114,10 @@ impl HeaderProtectionKey {
     /// The first byte's mask has its four lowest bits (long header) or five, and the packet number's as many bytes as the
     /// two lowest say: before the first byte is masked, or after it is unmasked.
     fn apply(&self, sample: &[u8], first: &mut u8, number: &mut [u8], is_masked: bool) -> Result<(), Error> {
-        let Ok(sample) = <&[u8; SAMPLE_LENGTH]>::try_from(sample) else {
-            return Err(Error::General("a sample of invalid length".into()));
-        };
+        let error = if is_masked { Error::DecryptError } else { Error::EncryptError };
+        let Ok(sample) = <&[u8; SAMPLE_LENGTH]>::try_from(sample) else { return Err(error) };
         if number.len() > MAX_PACKET_NUMBER_LENGTH {
-            return Err(Error::General("a packet number that is too long".into()));
+            return Err(error);
         }
         let nonce: [u8; NONCE_LENGTH] = from_fn(|i| sample[SAMPLE_LENGTH - NONCE_LENGTH + i]);
         let block = self.0.block(word(sample, 0), &nonce);
