@@ -5,22 +5,24 @@ mod arguments;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use clap::Parser;
 use serde_json::{Value, json};
 use socket_iwa::{Options, Stop, UdpSocket, inherited_stream};
 use socket_iwa_server::{CertificateSource, Event, Gateway, Server};
 
-use arguments::Arguments;
+use arguments::{Arguments, Invocation};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        // --help and --version.
-        Err(said) if !said.use_stderr() => said.exit(),
+    let arguments = match arguments::read(std::env::args_os().skip(1)) {
+        Ok(Invocation::Serve(arguments)) => arguments,
+        Ok(Invocation::Say(text)) => {
+            // That nobody reads it is no failure.
+            _ = std::io::stdout().write_all(text.as_bytes());
+            return ExitCode::SUCCESS;
+        }
         Err(error) => {
-            eprintln!("{}", one_line(&error.to_string()));
+            // One line, whatever was given.
+            eprintln!("error: {}. For more information, try '--help'.", error.replace('\n', " "));
             return ExitCode::from(2);
         }
     };
@@ -56,16 +58,13 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let start = |message: String| Failure::Start(message);
     let source = match (&arguments.cert, &arguments.key) {
         (Some(chain), Some(key)) => CertificateSource::Files { chain: chain.clone(), key: key.clone() },
-        _ => CertificateSource::Generated {
-            names: names(arguments.listen),
-            validity: Duration::from_secs(arguments.cert_validity.into()),
-        },
+        _ => CertificateSource::Generated { names: names(arguments.listen), validity: arguments.cert_validity },
     };
     let certificate = source.load().map_err(|error| start(error.to_string()))?;
     let options = Options { stripes: arguments.stripes, ..Options::default() };
     let socket = UdpSocket::bind(arguments.listen, &options).map_err(|error| start(error.to_string()))?;
     let mut server =
-        Server::new(socket, &certificate, &arguments.config()).map_err(start)?.with_certificates_from(source);
+        Server::new(socket, &certificate, &arguments.config).map_err(start)?.with_certificates_from(source);
     if let Some(descriptor) = arguments.gateway_fd {
         let gateway = inherited_stream(descriptor).map_err(|error| error.to_string()).and_then(Gateway::connect);
         server = server.with_gateway(gateway.map_err(|error| start(format!("--gateway-fd {descriptor}: {error}")))?);
@@ -88,9 +87,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         "cert_pem": certificate.to_pem(),
     });
     print(&ready, &format!("serving on {address}, certificate SHA-256 {}", certificate.sha256()));
-    let interval = arguments.stats_interval.map(|seconds| Duration::from_secs(seconds.into()));
     server
-        .run(&stop, interval, |event| match event {
+        .run(&stop, arguments.stats_interval, |event| match event {
             Event::Stats(stats) => {
                 let stats = stats.to_json();
                 print(&json!({ "stats": stats }), &stats.to_string());
@@ -119,15 +117,6 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map_err(|error| Failure::Run(format!("serving failed: {error}")))?;
     print(&json!({ "stopped": true }), "stopped");
     Ok(())
-}
-
-/// What clap says of a wrong argument, without the usage behind it.
-fn one_line(error: &str) -> String {
-    let mut paragraphs = error.trim().split("\n\n").filter(|said| !said.starts_with("Usage:"));
-    let line = |said: &str| said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let wrong = line(paragraphs.next().unwrap_or_default());
-    // "For more information, try '--help'."
-    paragraphs.fold(wrong, |said, more| format!("{said}. {}", line(more)))
 }
 
 /// The names a generated certificate is for: the address, and `localhost`.
