@@ -12,10 +12,10 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rustls::crypto::ring as provider;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use crate::provider::provider;
 use crate::{Certificate, CertificateError};
 
 /// The longest wait: the clock of a machine that slept goes on, that of a wait may not have.
@@ -88,7 +88,7 @@ impl ResolvesServerCert for Resolver {
 
 fn certified(certificate: &Certificate) -> Result<Arc<CertifiedKey>, String> {
     let key = certificate.key.clone_key();
-    CertifiedKey::from_der(certificate.chain.clone(), key, &provider::default_provider())
+    CertifiedKey::from_der(certificate.chain.clone(), key, &provider())
         .map(Arc::new)
         .map_err(|error| format!("the certificate and its key can't be used: {error}"))
 }

@@ -22,6 +22,7 @@ mod connection;
 mod driver;
 mod gateway;
 mod overview;
+mod provider;
 mod qlog;
 mod quic_config;
 mod stats;

@@ -10,11 +10,12 @@ use quinn_proto::{
     TransportConfig, ValidationTokenConfig, VarInt,
 };
 use ring::{hkdf, hmac};
-use rustls::crypto::{CryptoProvider, ring as provider};
+use rustls::crypto::CryptoProvider;
 use rustls::{CipherSuite, version::TLS13};
 
 use crate::certificates::Resolver;
 use crate::congestion::Congestion;
+use crate::provider::provider;
 use crate::tickets::{AddressTokens, MAX_TICKET_LIFETIME, TicketingConfig, Tickets};
 use crate::{Certificate, Config, app, qlog};
 
@@ -229,7 +230,7 @@ fn endpoint(tickets: &Tickets) -> EndpointConfig {
 /// ring, with the cipher suites in the order of preference. All three stay: QUIC protects Initial packets with AES-128-GCM
 /// (RFC 9001, section 5.2), and a client may lack any of the others.
 fn crypto_provider(config: &Config) -> CryptoProvider {
-    let mut provider = provider::default_provider();
+    let mut provider = provider();
     if config.prefer_chacha20 {
         provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
     }
