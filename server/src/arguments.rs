@@ -31,7 +31,7 @@ Usage: socket-iwa-server [OPTIONS]
 const VERSION: &str = concat!("socket-iwa-server ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// What the command line asks for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Arguments {
     pub(crate) listen: SocketAddr,
     pub(crate) cert: Option<PathBuf>,
