@@ -6,8 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 target=wasm32-unknown-emscripten
 config=(--config .cargo/wasm.toml
-  # Of what derived Debug prints, the name of the variant or the type without what is in it. Not for other programs that are
-  # built with that file: theirs may say more by it.
+  # Of what derived Debug prints, the name of the variant or the type without what is in it. Not for other programs that
+  # are built with that file: theirs may say more by it.
   --config "target.$target.rustflags=['-Zfmt-debug=shallow']")
 build=(build --locked --package socket-iwa-server --profile wasm --target "$target")
 if [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
@@ -24,13 +24,14 @@ built=${CARGO_TARGET_DIR:-target}/$target/wasm
 mkdir -p target/dist
 cp "$built/socket-iwa-server.js" target/dist/
 
-# emcc leaves functions in the order of their use. In that of their names those of a kind are together, and gzip, which looks
-# back 32 KiB, makes 3 % less of them. Then the names go, into a file that tells which function `wasm-function[1234]` is: what a
-# panic says is left out of this build (.cargo/wasm.toml), and its trap tells the place alone.
+# emcc leaves functions in the order of their use. In that of their names those of a kind are together, and gzip, which
+# looks back 32 KiB, makes 3 % less of them. Then the names go, into a file that tells which function
+# `wasm-function[1234]` is: what a panic says is left out of this build (.cargo/wasm.toml), and its trap tells the place
+# alone.
 wasm_opt() {
   "$(em-config BINARYEN_ROOT)/bin/wasm-opt" --enable-bulk-memory --enable-bulk-memory-opt --enable-multivalue \
-    --enable-mutable-globals --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext --enable-simd \
-    --optimize-level=3 --optimize-stack-ir "$@"
+    --enable-mutable-globals --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext \
+    --enable-simd --optimize-level=3 --optimize-stack-ir "$@"
 }
 named=$built/socket_iwa_server.named.wasm
 wasm_opt "$built/socket_iwa_server.wasm" -g --reorder-functions-by-name \
