@@ -18,8 +18,7 @@ fn main() {
     }
     // Under Node a directory of the system can be mounted, to be served.
     println!("cargo:rustc-link-arg-bins=-lnodefs.js");
-    // Which function `wasm-function[1234]` is, in socket-iwa-server.js.symbols: what a panic says is left out of this build
-    // (.cargo/wasm.toml), and its trap tells the place alone.
-    println!("cargo:rustc-link-arg-bins=--emit-symbol-map");
+    // build-wasm.sh orders functions by their names, and writes them to a file.
+    println!("cargo:rustc-link-arg-bins=--profiling-funcs");
     println!("cargo:rustc-link-arg-bins=-O3");
 }

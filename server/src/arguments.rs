@@ -1,7 +1,7 @@
 //! The server's command line: its options, and the configuration they make.
 //!
-//! lexopt takes the arguments apart; `OPTIONS` says what there is, for the reading and for `--help` alike. clap, which does
-//! more of it by itself, was a tenth of what a browser loads (docs/performance.md).
+//! lexopt takes the arguments apart; `OPTIONS` says what there is, for the reading and for `--help` alike. clap, which
+//! does more of it by itself, was a tenth of what a browser loads (docs/performance.md).
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Display};
@@ -18,7 +18,8 @@ use tracing::Level;
 
 const ABOUT: &str = "QUIC server: HTTP/3 (ALPN h3) and echo (ALPN echo).
 
-Prints one line when it serves, stops on SIGINT and SIGTERM, and exits with 0 after a clean stop, with 2 when it can't start.
+Prints one line when it serves, stops on SIGINT and SIGTERM, and exits with 0 after a clean stop, with 2 when it can't
+start.
 
 Usage: socket-iwa-server [OPTIONS]
 
@@ -186,8 +187,8 @@ const GENERAL: &[Opt] = &[
     }),
     flag(
         "stop-on-stdin-close",
-        "Stop when standard input ends. Until then its lines are commands: {\"connections\": 20} tells of the 20 busiest \
-         connections, {\"close\": ID} closes one",
+        "Stop when standard input ends. Until then its lines are commands: {\"connections\": 20} tells of the 20 \
+         busiest connections, {\"close\": ID} closes one",
         |to| to.stop_on_stdin_close = true,
     ),
     value(
@@ -214,8 +215,8 @@ const SESSIONS: &[Opt] = &[
     value(
         "ticket-keys",
         "FILE",
-        "Keep the keys of tickets, stateless resets and address tokens in this file, which is made if it is not there, so \
-         that they survive a restart",
+        "Keep the keys of tickets, stateless resets and address tokens in this file, which is made if it is not there, \
+         so that they survive a restart",
         |to, given| set(&mut to.config.ticket_keys, path(given)),
     ),
     flag("no-early-data", "Take no early data (0-RTT)", |to| to.config.early_data = false),
@@ -273,8 +274,8 @@ const TRANSPORT: &[Opt] = &[
     value(
         "retry",
         "WHEN",
-        "Make clients prove their address first, at the price of a round trip: always, under-load (while 32 handshakes, or \
-         half of --max-handshakes, are in flight), or never",
+        "Make clients prove their address first, at the price of a round trip: always, under-load (while 32 \
+         handshakes, or half of --max-handshakes, are in flight), or never",
         |to, given| set(&mut to.config.retry, one_of(RETRY, given)),
     )
     .default(|_| "under-load".to_owned()),
@@ -412,8 +413,7 @@ fn parsed<T: FromStr<Err: Display>>(given: &OsStr) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-// For `set`, which takes what may fail.
-#[expect(clippy::unnecessary_wraps)]
+/// Never an error: `set` takes what may fail.
 fn path(given: &OsStr) -> Result<Option<PathBuf>, String> {
     Ok(Some(given.into()))
 }
