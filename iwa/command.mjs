@@ -21,7 +21,7 @@ export async function runMain(name, main) {
   if (!isRecentNode()) {
     process.stderr.write(
       `${name}: error: Node ${NEEDED.join('.')} or newer is needed, this is ${process.versions.node}; ` +
-        'run it with node_modules/.bin/node (npm ci installs that one)\n',
+        'put it first on $PATH (in the repository npm ci installs one: node_modules/.bin/node)\n',
     );
     process.exit(2);
   }

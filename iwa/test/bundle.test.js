@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
+import { openBundle } from '../bundle-source.mjs';
 import { readsBundles } from '../bundle-support.mjs';
 import { findChromium, startChromium } from '../chromium.mjs';
 import { launchIsolatedApp } from '../isolated-app.mjs';
@@ -68,7 +69,7 @@ test('the app serves from its bundle: an independent client handshakes and gets 
 test('a page finds the files of its bundle under the names that it writes', browser, async () => {
   const names = ['a b@2x+(1)!$&,;=\'~.txt', 'ü/日本.txt', '100%25 #1?.txt', 'sub/index.html'];
   const { file, origin } = await pack(makeApp(Object.fromEntries(names.map((name) => [name, `content of ${name}`]))), 'ecdsa-p256');
-  const { page, close } = await launchIsolatedApp({ bundle: file, chromium });
+  const { page, close } = await launchIsolatedApp({ source: await openBundle(file), chromium });
   try {
     const seen = await page.evaluate(async () => {
       const get = async (/** @type {string} */ url) => {

@@ -26,6 +26,8 @@ use crate::toolchain::{Program, Toolchain};
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 /// With less than this a build that failed most likely failed for it.
 const NEARLY_FULL: u64 = 200_000_000;
+/// What npm/packages.mjs makes.
+const NPM_PACKAGES: [&str; 3] = ["socket-iwa", "iwa-pack", "iwa-run"];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, clap::ValueEnum)]
 pub(crate) enum Artifact {
@@ -37,10 +39,12 @@ pub(crate) enum Artifact {
     Iwa,
     /// target/bundle: the app as a signed bundle, and its update manifest (builds iwa; not without --only)
     Bundle,
+    /// target/npm: the npm packages socket-iwa, iwa-pack and iwa-run, as tarballs (builds wasm; not without --only)
+    Npm,
 }
 
 impl Artifact {
-    /// Without the bundle, which takes a key.
+    /// Without the bundle, which takes a key, and the npm packages, which only their users need.
     pub(crate) const ALL: [Self; 3] = [Self::Native, Self::Wasm, Self::Iwa];
 
     pub(crate) fn name(self) -> &'static str {
@@ -49,6 +53,7 @@ impl Artifact {
             Self::Wasm => "wasm",
             Self::Iwa => "iwa",
             Self::Bundle => "bundle",
+            Self::Npm => "npm",
         }
     }
 
@@ -60,6 +65,7 @@ impl Artifact {
             Self::Wasm if toolchain == Toolchain::Container && !wasm_is_current(toolchain)? => vec![Need::Container],
             Self::Wasm => vec![],
             Self::Iwa | Self::Bundle => vec![Need::Packages],
+            Self::Npm => [Self::Wasm.needs(toolchain)?, vec![Need::Packages, Need::Npm]].concat(),
         })
     }
 
@@ -71,6 +77,7 @@ impl Artifact {
             Self::Wasm => wasm(toolchain),
             Self::Iwa => iwa(),
             Self::Bundle => iwa().and_then(|fresh| Ok(bundle::make()? || fresh)),
+            Self::Npm => wasm(toolchain).and_then(|_| npm()),
         };
         let fresh = fresh.map_err(explain_full_disk)?;
         Ok(Built { artifact: self, fresh, elapsed: start.elapsed() })
@@ -94,6 +101,7 @@ impl Artifact {
             Self::Wasm => repo::wasm_server().to_vec(),
             Self::Iwa => vec![repo::app()],
             Self::Bundle => bundle::outputs().to_vec(),
+            Self::Npm => npm_packages(),
         }
     }
 }
@@ -209,6 +217,28 @@ fn iwa() -> Result<bool> {
     command.arg(repo::path("iwa/build.mjs")).current_dir(repo::root());
     step("app", &mut command, Duration::from_secs(120), Show::Live)?;
     expect(Artifact::Iwa)?;
+    fingerprint::record(&stamp, &fingerprint)?;
+    Ok(true)
+}
+
+/// Each package's tarball, whose name has the version.
+fn npm_packages() -> Vec<PathBuf> {
+    let version = repo::package_version();
+    NPM_PACKAGES.map(|name| repo::path("target/npm").join(format!("{name}-{version}.tgz"))).to_vec()
+}
+
+fn npm() -> Result<bool> {
+    let stamp = repo::path("target/.npm-made-from");
+    let inputs = ["iwa", "api", "emscripten-lib", "npm", "target/dist", "package.json", "LICENSE"].map(repo::path);
+    let fingerprint = fingerprint::of(&inputs, &[])?;
+    if fingerprint::matches(&stamp, &fingerprint, &Artifact::Npm.outputs()) {
+        note("npm packages: up to date");
+        return Ok(false);
+    }
+    let mut command = Command::new(setup::installed_node()?);
+    command.arg(repo::path("npm/packages.mjs")).current_dir(repo::root());
+    step("npm packages", &mut command, Duration::from_secs(120), Show::OnFailure)?;
+    expect(Artifact::Npm)?;
     fingerprint::record(&stamp, &fingerprint)?;
     Ok(true)
 }

@@ -8,8 +8,6 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::error::{Error, IoContext, Result};
 use crate::fingerprint;
 use crate::process::{Show, step};
@@ -28,11 +26,7 @@ pub(crate) fn outputs() -> [PathBuf; 2] {
 }
 
 fn name() -> String {
-    let package: Value = fs::read(repo::path("package.json"))
-        .ok()
-        .and_then(|text| serde_json::from_slice(&text).ok())
-        .unwrap_or_default();
-    format!("socket-iwa-{}.swbn", package["version"].as_str().unwrap_or("0"))
+    format!("socket-iwa-{}.swbn", repo::package_version())
 }
 
 /// $SOCKET_IWA_SIGNING_KEY, else a file in the user's configuration.

@@ -10,7 +10,7 @@ use crate::process::{Show, step};
 use crate::repo;
 use crate::report::note;
 
-const OUTPUTS: [&str; 9] = [
+const OUTPUTS: [&str; 11] = [
     "target/dist",
     "target/iwa",
     "target/demo",
@@ -18,6 +18,8 @@ const OUTPUTS: [&str; 9] = [
     "target/.iwa-made-from",
     "target/bundle",
     "target/.bundle-made-from",
+    "target/npm",
+    "target/.npm-made-from",
     "target/ports",
     "target/wasm32-unknown-emscripten",
 ];

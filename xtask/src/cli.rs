@@ -81,6 +81,7 @@ Examples:
   cargo xtask build
   cargo xtask build --only wasm
   cargo xtask build --only bundle         # the app signed, with a key in ~/.config/socket-iwa that the first one makes
+  cargo xtask build --only npm            # the npm packages socket-iwa, iwa-pack and iwa-run, in target/npm
   cargo xtask build --toolchain local     # your own emsdk and rustup, checked against docker/versions.env")]
     Build(Build),
     /// Run the tests

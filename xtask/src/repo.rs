@@ -1,8 +1,11 @@
 //! Where things are in the repository: one place for the paths the parts agreed on.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+use serde_json::Value;
 
 /// The repository's root. `cargo run` says where the crate is now; a program started otherwise knows where it was built.
 pub(crate) fn root() -> &'static Path {
@@ -40,6 +43,13 @@ pub(crate) fn relay() -> PathBuf {
 /// The WebAssembly server as built: the module beside its loader.
 pub(crate) fn wasm_server() -> [PathBuf; 2] {
     [path("target/dist/socket-iwa-server.js"), path("target/dist/socket_iwa_server.wasm")]
+}
+
+/// The version of package.json, which the app and the npm packages have.
+pub(crate) fn package_version() -> String {
+    let package: Option<Value> =
+        fs::read(path("package.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    package.and_then(|package| package["version"].as_str().map(String::from)).unwrap_or_else(|| "0".into())
 }
 
 /// The app's directory.

@@ -42,7 +42,7 @@ pub(crate) enum Suite {
     Tickets,
     /// the benchmark: each kind of measurement comes to an end with a figure, on every runtime
     Bench,
-    /// these tools: missing programs, bad arguments, a full disk
+    /// these tools: missing programs, bad arguments, a full disk; the npm packages, installed as their users do
     Tools,
 }
 
@@ -90,7 +90,8 @@ impl Suite {
             // curl with HTTP/3 is in the container.
             Self::Native | Self::Node => &[Need::Packages, Need::Container],
             Self::Chromium => &[Need::Packages, Need::Container, Need::Chromium, Need::BundleChromium],
-            Self::Api | Self::Tickets | Self::Tools => &[Need::Packages, Need::Container, Need::Chromium],
+            Self::Api | Self::Tickets => &[Need::Packages, Need::Container, Need::Chromium],
+            Self::Tools => &[Need::Packages, Need::Npm, Need::Container, Need::Chromium],
             Self::Bench => &[Need::Compiler, Need::Packages, Need::Container, Need::Chromium],
             Self::Interop => &[Need::Packages, Need::Container, Need::Chromium, Need::Aioquic],
         }
@@ -158,7 +159,10 @@ impl Suite {
             },
             Self::Tickets => vec![tickets()?],
             Self::Bench => vec![check("the benchmark, briefly", benchmark()?)],
-            Self::Tools => vec![node_test("tools", files(&["xtask/tests/tools.test.js"]))?],
+            Self::Tools => vec![
+                node_test("tools", files(&["xtask/tests/tools.test.js"]))?,
+                node_test("npm packages", tests_in("npm/test"))?,
+            ],
         })
     }
 }
