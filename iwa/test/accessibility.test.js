@@ -9,10 +9,31 @@ import { buildStandInApp, temporaryDirectory, withoutChromium } from './support.
 /** CSS pixels. */
 const WIDE = { width: 1120, height: 780 };
 const NARROW = { width: 360, height: 740 };
+/** Below what the app promises, as larger letters make it. */
+const NARROWEST = { width: 320, height: 740 };
 
 const directory = temporaryDirectory();
 /** @type {import('../isolated-app.mjs').IsolatedApp} */
 let app;
+
+/** Pairs of the head whose texts or boxes are on each other, with the longest state. For the page. */
+function headOverlaps() {
+  const state = document.querySelector('#state');
+  const shown = state?.textContent ?? '';
+  if (state) state.textContent = 'Stopping…';
+  const parts = ['h1', '#state', 'header nav'].flatMap((name) => {
+    const part = document.querySelector(name);
+    if (!part) return []; // the help's head has no state
+    const text = document.createRange();
+    text.selectNodeContents(part);
+    return [{ name, boxes: [text, part].map((it) => it.getBoundingClientRect()) }];
+  });
+  if (state) state.textContent = shown;
+  return parts.flatMap((one, index) => parts.slice(index + 1)
+    .filter((other) => one.boxes.some((a) => other.boxes.some((b) =>
+      a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)))
+    .map((other) => `${one.name} is on ${other.name}`));
+}
 
 /**
  * What breaks a rule, and what is wider than the window, in light and dark, wide and narrow.
@@ -32,7 +53,10 @@ async function check(page) {
     }
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= viewport.width, `${width} px of ${viewport.width}`);
+    assert.deepEqual(await page.evaluate(headOverlaps), [], `${viewport.width} px`);
   }
+  await page.setViewport(NARROWEST);
+  assert.deepEqual(await page.evaluate(headOverlaps), [], `${NARROWEST.width} px`);
   await page.setViewport(WIDE);
 }
 
