@@ -4,7 +4,7 @@
  *
  *     node_modules/.bin/node examples/test/bare-root.mjs [GUIDE.md]
  *
- * It takes 20 minutes on two cores and 12 GB below /var/tmp, most of it the compilers'. Of this machine it takes what leads to
+ * It takes ten to twenty minutes on two cores and 12 GB below /var/tmp. Of this machine it takes what leads to
  * package registries (certificates, proxies, apt's and npm's settings), Rust as rustup has installed it, and the commit that is
  * checked out; the browser that looks at the guide's page is this machine's.
  */
