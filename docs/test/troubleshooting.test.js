@@ -32,6 +32,8 @@ test('every message that is explained is one of the sources', () => {
 test('every message comes with a cause and a next step', () => {
   assert.ok(rows.length > 50);
   for (const row of rows) assert.ok(row.length === 3 && row.every((cell) => cell.length > 3), row.join(' | '));
+  // The reader has the message, and wants what it does not say.
+  for (const row of rows) assert.doesNotMatch(row.slice(1).join('\n'), /^As it says/m, row.join(' | '));
   // One that were an ellipsis alone would explain everything.
   for (const { text } of entries) assert.match(text, /\p{L}{3}/u);
 });

@@ -1,6 +1,7 @@
 /**
  * HTML as the Content Security Policy of Isolated Web Apps lets it work: inline script, handlers in attributes,
- * javascript: URLs, <base>, plug-ins, and scripts and styles from elsewhere are blocked there, whatever the page says.
+ * javascript: URLs, <base>, plug-ins, and scripts and styles from elsewhere are blocked there, whatever the page says. A
+ * page in a srcdoc attribute has the policy of the page around it.
  */
 import { parse } from 'parse5';
 import { problem, textOf } from './problem.mjs';
@@ -24,31 +25,40 @@ export function checkPage(page, resources) {
   const scripts = [];
   /** @type {import('./problem.mjs').Problem[]} */
   const problems = [];
-  const text = textOf(page.bytes);
 
-  /** @param {any} element */
-  function visit(element) {
+  /** @typedef {(place: any) => import('./problem.mjs').Position} Locate where something of a text is in the file */
+
+  /** @param {any} element @param {Locate} locate */
+  function visit(element, locate) {
     const { tagName, attrs = [], childNodes = [], content, sourceCodeLocation: place } = element;
     // Elements that the parser adds have no place, and no attributes.
-    if (tagName && place) checkElement(tagName, new Map(attrs.map(nameAndValue)), place, childNodes);
-    for (const child of content ? [content, ...childNodes] : childNodes) visit(child);
+    if (tagName && place) checkElement(tagName, new Map(attrs.map(nameAndValue)), place, childNodes, locate);
+    for (const child of content ? [content, ...childNodes] : childNodes) visit(child, locate);
   }
+
+  /** @param {string} text @param {Locate} locate */
+  const visitText = (text, locate) => visit(parse(text, { sourceCodeLocationInfo: true }), locate);
 
   /**
    * @param {string} tag @param {Map<string, string>} attributes @param {any} place @param {any[]} children
+   * @param {Locate} locate
    */
-  function checkElement(tag, attributes, place, children) {
-    const at = (/** @type {string} */ name) => positionIn(place.attrs?.[name] ?? place);
+  function checkElement(tag, attributes, place, children, locate) {
+    const at = (/** @type {string} */ name) => locate(place.attrs?.[name] ?? place);
     const refuse = (/** @type {string} */ rule, /** @type {string} */ message, attribute = '') =>
       void problems.push(problem('error', rule, page.file, message, at(attribute)));
     for (const [name, value] of attributes) {
       if (/^on[a-z]+$/.test(name)) {
         refuse('event-handler', `${name}=… on <${tag}> is blocked: call addEventListener in a script file`, name);
       } else if (URL_ATTRIBUTES.includes(name) && isJavascript(value)) {
-        refuse('javascript-url', `a javascript: URL on <${tag}> is blocked: use a button and a listener in a script file`, name);
+        const next = 'use a button and a listener in a script file';
+        refuse('javascript-url', `a javascript: URL on <${tag}> is blocked: ${next}`, name);
       }
     }
-    /** What an attribute refers to; complains of what is elsewhere or missing. @param {string} attribute @param {string} kind */
+    /**
+     * What an attribute refers to; complains of what is elsewhere or missing.
+     * @param {string} attribute @param {string} kind
+     */
     const file = (attribute, kind) => {
       const value = attributes.get(attribute)?.trim() ?? '';
       const target = resolveReference(value, page.path);
@@ -58,13 +68,19 @@ export function checkPage(page, resources) {
         if (resources.has(target.path)) return target.path;
         refuse('missing-file', `${kind} ${value} is not in the app: add the file, or correct the name`, attribute);
       } else {
-        refuse(`external-${kind}`, `a ${kind} from elsewhere (${value}) is blocked: put a copy of it into the app`, attribute);
+        const message = `a ${kind} from elsewhere (${value}) is blocked: put a copy of it into the app`;
+        refuse(`external-${kind}`, message, attribute);
       }
       return undefined;
     };
 
     if (tag === 'base' && attributes.has('href')) {
-      refuse('base', '<base href> is blocked, so relative URLs would mean other files: remove it, write the paths out', 'href');
+      const next = 'remove it, write the paths out';
+      refuse('base', `<base href> is blocked, so relative URLs would mean other files: ${next}`, 'href');
+    } else if (tag === 'meta' && /^refresh$/i.test(attributes.get('http-equiv')?.trim() ?? '')) {
+      if (isJavascript(refreshUrl(attributes.get('content') ?? ''))) {
+        refuse('javascript-url', 'a refresh to a javascript: URL does nothing: run a script file', 'content');
+      }
     } else if (tag === 'object' || tag === 'embed' || tag === 'applet') {
       refuse('plugin', `<${tag}> is blocked: use <img>, <video> or <iframe>`);
     } else if (tag === 'script' && CODE.test((attributes.get('type') ?? '').trim().toLowerCase())) {
@@ -83,6 +99,8 @@ export function checkPage(page, resources) {
     } else if (tag === 'style') {
       const css = children.map(({ value }) => value).join('');
       if (EXTERNAL_IMPORT.test(css)) refuse('external-style', IMPORT_IS_BLOCKED);
+    } else if (tag === 'iframe' && attributes.has('srcdoc')) {
+      visitText(attributes.get('srcdoc') ?? '', withinAttribute(at('srcdoc')));
     } else if (/^(img|video|audio|source|iframe)$/.test(tag) && attributes.has('src')) {
       checkMedia(attributes.get('src') ?? '', tag, at('src'));
     }
@@ -101,7 +119,7 @@ export function checkPage(page, resources) {
     }
   }
 
-  visit(parse(text, { sourceCodeLocationInfo: true }));
+  visitText(textOf(page.bytes), positionIn);
   return { scripts, problems };
 }
 
@@ -127,6 +145,21 @@ const nameAndValue = ({ name, prefix, value }) => [prefix ? `${prefix}:${name}` 
 
 /** @param {{startLine: number, startCol: number}} place of parse5 */
 const positionIn = ({ startLine, startCol }) => ({ line: startLine, column: startCol });
+
+/**
+ * Where something in an attribute's text is: in its line; in its first line, where the attribute begins.
+ * @param {import('./problem.mjs').Position} attribute
+ * @returns {(place: {startLine: number, startCol: number}) => import('./problem.mjs').Position}
+ */
+const withinAttribute = (attribute) => ({ startLine, startCol }) =>
+  (startLine === 1 ? attribute : { line: attribute.line + startLine - 1, column: startCol });
+
+/**
+ * Where a refresh leads: https://html.spec.whatwg.org/#shared-declarative-refresh-steps.
+ * @param {string} content as `3; url='next.html'` @returns {string} empty where it is the page itself
+ */
+const refreshUrl = (content) =>
+  /^\s*[\d.]+\s*[;,\s]\s*(?:url\s*=\s*)?(["']?)(.*)/is.exec(content)?.[2].replace(/["'].*/s, '') ?? '';
 
 /** @param {string} value */
 const isJavascript = (value) => URL.canParse(value) && new URL(value).protocol === 'javascript:';

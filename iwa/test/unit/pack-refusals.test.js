@@ -38,6 +38,19 @@ describe('pages', together, () => {
     ['an event handler in SVG', '<svg><g onload="run()"/></svg>', /^p\.html:1:9: error: onload/],
     ['a javascript: URL', '<a href=" java\nscript:run()">', /^p\.html:1:4: error: a javascript: URL on <a> is blocked/],
     ['a javascript: URL of a form', '<form action="JavaScript:x">', /^p\.html:1:7: error: a javascript: URL on <form>/],
+    ['a javascript: URL in SVG', '<svg><a xlink:href="javascript:x">x</a></svg>',
+      /^p\.html:1:9: error: a javascript: URL on <a>/],
+    ['a refresh to a javascript: URL', '<meta charset=utf-8>\n<meta http-equiv=Refresh content="0; URL=\'javascript:x()\'">',
+      /^p\.html:2:26: error: a refresh to a javascript: URL does nothing: run a script file/],
+    ['a refresh to a javascript: URL, without url=', '<meta http-equiv=refresh content="3;javascript:x()">',
+      /^p\.html:1:26: error: a refresh to a javascript: URL/],
+    ['an inline script in a page in an attribute', '<iframe\n  srcdoc="<p>x</p>\n <script>run()</script>"></iframe>',
+      /^p\.html:3:2: error: an inline script is blocked/],
+    ['an event handler in a page in an attribute', '<iframe srcdoc="&lt;b onclick=&quot;run()&quot;>x</b>"></iframe>',
+      /^p\.html:1:9: error: onclick=… on <b> is blocked/],
+    ['a script from elsewhere in a page in a page in an attribute',
+      '<iframe srcdoc="\n<iframe srcdoc=\'\n<script src=//example.com/a.js></script>\'></iframe>"></iframe>',
+      /^p\.html:3:9: error: a script from elsewhere/],
     ['a base', '<base href="/sub/">', /^p\.html:1:7: error: <base href> is blocked/],
     ['a plug-in', '<object data="/icon.png"></object>', /^p\.html:1:1: error: <object> is blocked/],
     ['a script from elsewhere', '<script src="https://example.com/a.js"></script>', /^p\.html:1:9: error: a script from elsewhere \(https:.*put a copy/],
@@ -58,7 +71,9 @@ describe('pages', together, () => {
   }), [/^p\.html:1:6: warning: <img> shows gone\.png, which is not in the app/, /^p\.html:2:6: warning: <img> from http: is blocked/], 0));
   test('what the policy allows is taken', () => expectLines(makeApp({
     'p.html': '<style>a{}</style><p style="top:0"><script type="application/json">{}</script><script src="app.js?v=1#x"></script>' +
-      '<a href="https://example.com/">out</a><script></script><!-- <script>x</script> -->',
+      '<a href="https://example.com/">out</a><script></script><!-- <script>x</script> -->' +
+      '<meta http-equiv=refresh content="30; url=/index.html?from=javascript:"><meta http-equiv=refresh content=30>' +
+      '<iframe srcdoc="<p>x</p><script src=&quot;app.js&quot;></script>"></iframe>',
   }), [], 0));
   test('an import from elsewhere in a style sheet is refused, one in a comment is not', () => expectLines(makeApp({
     's.css': '/* @import "https://example.com/a.css" */\n@import "https://example.com/b.css";',
