@@ -2,8 +2,8 @@
  * Measures whether the app's page stays smooth while its server works: the times between animation frames, first while
  * nothing happens, then while the native client downloads 16 MiB again and again. A measurement, not a test.
  *
- * A frame is late when the page has much to do, and when no core is free to do it. The processor time of the page's tasks
- * tells the two apart: what the page has to do is in it, what it waits for is not.
+ * A frame is late when the page has much to do, and when no core is free to do it. The processor time of the page's
+ * tasks tells the two apart: what the page has to do is in it, what it waits for is not.
  *
  *     node_modules/.bin/node iwa/frames.mjs [--seconds 10] [--json]
  */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * iwa-pack: makes a directory into a signed web bundle that Chrome installs as an Isolated Web App, checks bundles, makes
- * keys, and keeps an update manifest. This file is the command line; pack/ does the work.
+ * iwa-pack: makes a directory into a signed web bundle that Chrome installs as an Isolated Web App, checks bundles,
+ * makes keys, and keeps an update manifest. This file is the command line; pack/ does the work.
  */
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import os from 'node:os';
@@ -83,8 +83,10 @@ const warn = (/** @type {string} */ text) => say(`warning: ${text}`);
 const refuse = (/** @type {string} */ message) => {
   throw new LaunchError(message, { exitCode: 2 });
 };
-const count = (/** @type {number} */ number, /** @type {string} */ thing) => `${number} ${thing}${number === 1 ? '' : 's'}`;
-const size = (/** @type {number} */ bytes) => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+const count = (/** @type {number} */ number, /** @type {string} */ thing) =>
+  `${number} ${thing}${number === 1 ? '' : 's'}`;
+const size = (/** @type {number} */ bytes) =>
+  (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 const byteLength = (/** @type {import('./pack/problem.mjs').Resources} */ resources) =>
   [...resources.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
 
@@ -93,13 +95,15 @@ const table = (fields) => Object.entries(fields).map(([name, value]) => `  ${nam
 
 /**
  * Shows problems, and says how many there are.
- * @param {import('./pack/problem.mjs').Problem[]} problems @param {(file: string) => string} place a file's name for people
+ * @param {import('./pack/problem.mjs').Problem[]} problems
+ * @param {(file: string) => string} place a file's name for people
  */
 function report(problems, place) {
   for (const found of problems) process.stderr.write(`${formatProblem({ ...found, file: place(found.file) })}\n`);
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   const warnings = problems.length - errors;
-  return { errors, said: [errors && count(errors, 'error'), warnings && count(warnings, 'warning')].filter(Boolean).join(', ') };
+  const said = [errors && count(errors, 'error'), warnings && count(warnings, 'warning')];
+  return { errors, said: said.filter(Boolean).join(', ') };
 }
 
 /** The app in a directory, and everything that is wrong with it. @param {string} directory */
@@ -124,7 +128,9 @@ function check(directory) {
 /** @param {string} directory @param {Values} values @param {AbortSignal} signal @returns {Promise<Result>} */
 async function pack(directory, values, signal) {
   const { key: keyFiles = [], output, id: givenId } = values;
-  if (keyFiles.length === 0) return refuse('--key is needed; iwa-pack --generate-key FILE makes one (--check needs none)');
+  if (keyFiles.length === 0) {
+    return refuse('--key is needed; iwa-pack --generate-key FILE makes one (--check needs none)');
+  }
   if (output === undefined) return refuse('-o FILE.swbn is needed: where the bundle goes');
   if (keyFiles.length > 1 && givenId === undefined) {
     return refuse('several keys make several ids: say with --id which is the app’s');
@@ -139,8 +145,9 @@ async function pack(directory, values, signal) {
   if (errors > 0) {
     return { ok: false, action: 'pack', directory, problems, lines: [`${directory}: ${said}: no bundle is made`] };
   }
-  if (values.version !== undefined && (versionFault(values.version) || compareVersions(values.version, version) !== 0)) {
-    return refuse(`--version ${values.version}: the app's manifest says that it is ${version}, and Chrome compares them`);
+  const { version: asked } = values;
+  if (asked !== undefined && (versionFault(asked) || compareVersions(asked, version) !== 0)) {
+    return refuse(`--version ${asked}: the app's manifest says that it is ${version}, and Chrome compares them`);
   }
   const update = values['update-manifest'] && addVersion(values['update-manifest'], updateEntry(values, version));
   const keys = [];
@@ -169,7 +176,8 @@ async function pack(directory, values, signal) {
     ...table({ id, origin: originOf(id) }),
   ];
   if (update) lines.push(...sayUpdate(values, update));
-  return { ok: true, action: 'pack', file: output, ...result, ...(update && { versions: update.versions }), problems, lines };
+  const { versions } = update || {};
+  return { ok: true, action: 'pack', file: output, ...result, ...(versions && { versions }), problems, lines };
 }
 
 /** A file that would be packed the next time. @param {string} directory @param {string} file @param {string} option */
@@ -192,7 +200,8 @@ function updateEntry({ src, channel }, version) {
 function sayUpdate({ 'update-manifest': file, version }, { versions, older }) {
   if (older !== null) {
     const than = version ? ` than ${version}` : '';
-    warn(`${file} has ${older}, which is higher${than}: Chrome goes back to a lower version only where a policy says so`);
+    const what = 'Chrome goes back to a lower version only where a policy says so';
+    warn(`${file} has ${older}, which is higher${than}: ${what}`);
   }
   return [`${file}: ${versions.join(', ')}`];
 }
@@ -230,7 +239,8 @@ function verify(file) {
       resources: `${resources.size}, ${size(byteLength(resources))}`,
     }));
   }
-  const list = [...resources.values()].map(({ path: url, type, bytes: body }) => ({ path: url, type, bytes: body.length }));
+  const list = [...resources.values()]
+    .map(({ path: url, type, bytes: body }) => ({ path: url, type, bytes: body.length }));
   const found = { id, origin: id && originOf(id), name: app.name, version: app.version, signatures, resources: list };
   return { ok: errors === 0, action: 'verify', file, ...found, problems, lines };
 }
@@ -253,7 +263,9 @@ async function run(values, directories, signal) {
   }
   if (values.verify !== undefined) return verify(values.verify);
   if (values['generate-key'] !== undefined) return makeKey(values);
-  if (directory === undefined) return values['update-manifest'] ? update(values) : refuse('a directory is needed (see --help)');
+  if (directory === undefined) {
+    return values['update-manifest'] ? update(values) : refuse('a directory is needed (see --help)');
+  }
   return values.check ? check(directory) : pack(directory, values, signal);
 }
 

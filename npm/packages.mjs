@@ -5,8 +5,8 @@
  *   iwa-pack    the command of that name
  *   iwa-run     the command of that name
  *
- * Their files lie in them as in the repository. Which ones are found from the entries by their imports; what code names by
- * URL is listed here. What they import of others becomes their dependencies, in the versions of package.json.
+ * Their files lie in them as in the repository. Which ones are found from the entries by their imports; what code names
+ * by URL is listed here. What they import of others becomes their dependencies, in the versions of package.json.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -73,7 +73,8 @@ async function followImports(entries) {
     outdir: OUTPUT, format: 'esm', platform: 'node', logLevel: 'error',
   });
   const inputs = Object.values(metafile.inputs);
-  const names = inputs.flatMap(({ imports }) => imports.filter(({ external }) => external).map(({ path: name }) => name));
+  const names = inputs.flatMap(({ imports }) =>
+    imports.filter(({ external }) => external).map(({ path: name }) => name));
   return {
     modules: Object.keys(metafile.inputs),
     others: [...new Set(names.filter((name) => !name.startsWith('node:')))].sort(),

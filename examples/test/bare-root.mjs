@@ -1,11 +1,12 @@
 /**
- * Follows the guide on a bare Debian: a directory in which debootstrap's smallest system is and nothing else, with its own
- * processes and mounts, so that all that the guide does not say is missing. As root, on Debian or Ubuntu with mmdebstrap:
+ * Follows the guide on a bare Debian: a directory in which mmdebstrap's smallest system is and nothing else, with
+ * processes and mounts of its own, so that all that the guide does not say is missing. As root, on Debian or Ubuntu with
+ * mmdebstrap:
  *
  *     node_modules/.bin/node examples/test/bare-root.mjs [GUIDE.md]
  *
- * It takes ten to twenty minutes on two cores and 12 GB below /var/tmp. Of this machine it takes what leads to
- * package registries (certificates, proxies, apt's and npm's settings), Rust as rustup has installed it, and the commit that is
+ * It takes ten to twenty minutes on two cores and 12 GB below /var/tmp. Of this machine it takes what leads to package
+ * registries (certificates, proxies, apt's and npm's settings), Rust as rustup has installed it, and the commit that is
  * checked out; the browser that looks at the guide's page is this machine's.
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -23,7 +24,8 @@ const SUITE = 'bookworm';
 const REGISTRIES = ['/etc/hosts', '/etc/resolv.conf', '/usr/local/share/ca-certificates', '/root/.npmrc', '/etc/npmrc',
   '/root/.cargo/config.toml'];
 /** Variables that say so. Those of certificates name files, which ca-certificates makes. */
-const VARIABLES = /^(https?_proxy|no_proxy|npm_config_registry|cargo_registries_\w+|\w+_ca_bundle|\w+_cert(s|_file|_dir)|\w+_cainfo)$/i;
+const VARIABLES =
+  /^(https?_proxy|no_proxy|npm_config_registry|cargo_registries_\w+|\w+_(ca_bundle|certs|cert_file|cert_dir|cainfo))$/i;
 
 const run = (/** @type {string} */ program, /** @type {string[]} */ ...args) =>
   execFileSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -48,7 +50,9 @@ function giveRust(root) {
   const cargo = process.env.CARGO_HOME ?? path.join(os.homedir(), '.cargo');
   const rustup = process.env.RUSTUP_HOME ?? path.join(os.homedir(), '.rustup');
   const home = path.join(root, 'root');
-  for (const name of ['bin', 'env']) cpSync(path.join(cargo, name), path.join(home, '.cargo', name), { recursive: true });
+  for (const name of ['bin', 'env']) {
+    cpSync(path.join(cargo, name), path.join(home, '.cargo', name), { recursive: true });
+  }
   mkdirSync(path.join(home, '.rustup'));
   run('mount', '--bind', rustup, path.join(home, '.rustup'));
   run('mount', '-o', 'remount,bind,ro', path.join(home, '.rustup'));
@@ -105,11 +109,10 @@ try {
   makeRoot(root);
   // Mounts and processes go with what it starts, whatever becomes of them.
   const namespaces = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const child = spawn('unshare', [...namespaces, process.execPath, fileURLToPath(import.meta.url), '--inside', root, guide], {
-    stdio: 'inherit',
-  });
+  const again = [process.execPath, fileURLToPath(import.meta.url), '--inside', root, guide];
+  const child = spawn('unshare', [...namespaces, ...again], { stdio: 'inherit' });
   const [code] = await once(child, 'close');
-  process.stdout.write(code === 0 ? 'the guide holds on a bare system\n' : 'the guide does not hold on a bare system\n');
+  process.stdout.write(`the guide ${code === 0 ? 'holds' : 'does not hold'} on a bare system\n`);
   process.exitCode = code ?? 1;
 } finally {
   rmSync(root, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 /**
- * Follows the guide: saves its files, types its commands into terminals, in its order, and waits for what it says that they
- * print. What a fence says behind its language is for this:
+ * Follows the guide: saves its files, types its commands into terminals, in its order, and waits for what it says that
+ * they print. What a fence says behind its language is for this:
  *   file=NAME   the block is this file of ~/first
  *   terminal=N  where it is typed; 1 if nothing is said
  *   stays       the last command goes on; the text that follows is waited for
@@ -65,8 +65,8 @@ export const withPorts = (text, ports) =>
   [...ports].reduce((done, [port, free]) => done.replaceAll(port, String(free)), text);
 
 /**
- * A bash that commands are typed into. They come by a descriptor of their own, since those that run would read them from
- * standard input.
+ * A bash that commands are typed into. They come by a descriptor of their own, since those that run would read them
+ * from standard input.
  */
 export class Terminal {
   printed = '';
@@ -147,7 +147,10 @@ export class Terminal {
   }
 }
 
-/** What the guide says is printed, as a pattern: an ellipsis is anything, lines in between may be others. @param {string} text */
+/**
+ * What the guide says is printed, as a pattern: an ellipsis is anything, lines in between may be others.
+ * @param {string} text
+ */
 const asPattern = (text) => new RegExp(text.trim().split('\n').map((line) => line.trim().split('…')
   .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('.*')).join('[^]*?\n'), 'm');
 

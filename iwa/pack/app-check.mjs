@@ -13,15 +13,16 @@ import { checkScript } from './script-check.mjs';
 
 /**
  * @param {import('./problem.mjs').Resources} resources
- * @returns {{problems: Problem[], version: string | undefined, name: string | undefined}} the problems in the order of the
- *   files; version and name as the manifest has them
+ * @returns {{problems: Problem[], version: string | undefined, name: string | undefined}} the problems in the order of
+ *   the files; version and name as the manifest has them
  */
 export function checkApp(resources) {
   // "/" is "/index.html" once more.
   const files = [...new Map([...resources.values()].map((resource) => [resource.file, resource])).values()];
   const ofType = (/** @type {RegExp} */ type) => files.filter((resource) => type.test(resource.type));
 
-  const scripts = new Map(ofType(/javascript/).map((resource) => [resource.path, { resource, ...checkScript(resource) }]));
+  const scripts = new Map(ofType(/javascript/)
+    .map((resource) => [resource.path, { resource, ...checkScript(resource) }]));
   const pages = ofType(/^text\/html/).map((resource) => checkPage(resource, resources));
   const { manifest, problems } = readManifest(resources);
   if (manifest) {
@@ -51,8 +52,8 @@ function checkEncoding({ file, bytes }) {
 const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
- * The imports of what the pages load: one that fails keeps the whole module from running. Scripts that no page loads may
- * be anyone's.
+ * The imports of what the pages load: one that fails keeps the whole module from running. Scripts that no page loads
+ * may be anyone's.
  * @param {string[]} entries paths of the pages' scripts
  * @param {Map<string, import('./script-check.mjs').Script & {resource: import('./problem.mjs').Resource}>} scripts
  * @param {import('./problem.mjs').Resources} resources

@@ -1,5 +1,6 @@
 /**
- * The app's directory, read as the resources of a bundle: every file once, "/" beside "/index.html", hidden files left out.
+ * The app's directory, read as the resources of a bundle: every file once, "/" beside "/index.html", hidden files left
+ * out.
  * It says which files can't be packed; what is in them is not its matter.
  */
 import { lstatSync, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
@@ -19,8 +20,8 @@ const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
 /**
  * @param {string} directory
- * @returns {{resources: import('./problem.mjs').Resources, problems: import('./problem.mjs').Problem[]}} resources in the
- *   order of their paths, so that the same files make the same bundle
+ * @returns {{resources: import('./problem.mjs').Resources, problems: import('./problem.mjs').Problem[]}} resources in
+ *   the order of their paths, so that the same files make the same bundle
  * @throws {LaunchError} exit code 2: it can't be read at all
  */
 export function readApp(directory) {
@@ -33,7 +34,10 @@ export function readApp(directory) {
   const refuse = (/** @type {string} */ rule, /** @type {string} */ file, /** @type {string} */ message) =>
     void problems.push(problem('error', rule, file, message));
 
-  /** @param {string} name of a directory below the root, "" for itself @param {string[]} above what it is in, as it really is */
+  /**
+   * @param {string} name of a directory below the root, "" for itself
+   * @param {string[]} above what it is in, as it really is
+   */
   function visit(name, above) {
     const real = realpathSync(path.join(root, name));
     if (above.includes(real)) {
@@ -45,7 +49,8 @@ export function readApp(directory) {
       if (!Buffer.from(text).equals(entry)) {
         refuse('file-name', file, 'the name is not UTF-8, so no URL can name the file: rename it');
       } else if (text.startsWith('.') && file !== WELL_KNOWN) {
-        problems.push(problem('warning', 'hidden-file', file, 'a hidden file is left out: rename it if the app needs it'));
+        const message = 'a hidden file is left out: rename it if the app needs it';
+        problems.push(problem('warning', 'hidden-file', file, message));
       } else {
         try {
           take(file, [...above, real]);
@@ -77,15 +82,18 @@ export function readApp(directory) {
     if (!status.isFile()) return refuse('unreadable', file, 'it is no file (a device, a pipe or a socket): remove it');
     const url = pathOfFile(file);
     if (url === null) {
-      return refuse('file-name', JSON.stringify(file), 'a backslash or a control character can’t stand in a URL: rename it');
+      const message = 'a backslash or a control character can’t stand in a URL: rename it';
+      return refuse('file-name', JSON.stringify(file), message);
     }
     total += status.size;
     if (total > MAX_BYTES) {
-      throw new LaunchError(`${directory}: more than ${MAX_BYTES >> 20} MiB, which is the most that is packed`, { exitCode: 2 });
+      const message = `${directory}: more than ${MAX_BYTES >> 20} MiB, which is the most that is packed`;
+      throw new LaunchError(message, { exitCode: 2 });
     }
     const bytes = readFileSync(full);
     if (bytes.length < 65536 && PRIVATE_KEY.test(bytes.toString('latin1'))) {
-      return refuse('private-key', file, 'a private key would be in every copy of the app: move it out of the directory');
+      const message = 'a private key would be in every copy of the app: move it out of the directory';
+      return refuse('private-key', file, message);
     }
     const resource = { path: url, file, type: contentType(file), bytes };
     found.push(resource);
@@ -106,7 +114,8 @@ function openRoot(directory) {
     return root;
   } catch (error) {
     const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
-    const why = { ENOENT: 'no such directory', ENOTDIR: 'it is a file: give the directory that the app is in' }[code ?? ''];
+    const reasons = { ENOENT: 'no such directory', ENOTDIR: 'it is a file: give the directory that the app is in' };
+    const why = /** @type {Record<string, string>} */ (reasons)[code ?? ''];
     throw new LaunchError(`${directory}: ${why ?? message}`, { exitCode: 2 });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The icons of a manifest: Chrome installs no app with an icon that is missing or no image, nor one without an icon of at
- * least 144 pixels in PNG, SVG or WebP for any purpose (seen with Chromium 150).
+ * The icons of a manifest: Chrome installs no app with an icon that is missing or no image, nor one without an icon of
+ * at least 144 pixels in PNG, SVG or WebP for any purpose (seen with Chromium 150).
  */
 import { imageSize } from 'image-size';
 import { problem } from './problem.mjs';
@@ -26,7 +26,8 @@ export function checkIcons({ fields, file, at }, resources) {
   const problems = [];
   let suitable = false;
   icons.forEach((icon, index) => {
-    const found = icon !== null && typeof icon === 'object' ? checkIcon(icon, resources) : 'it is not an object with a src';
+    const found = icon !== null && typeof icon === 'object'
+      ? checkIcon(icon, resources) : 'it is not an object with a src';
     if (typeof found === 'string') {
       const field = ['src', 'sizes'].find((name) => icon?.[name] !== undefined && found.startsWith(`${name} `));
       const place = at(field ? ['icons', index, field] : ['icons', index]);
@@ -36,7 +37,8 @@ export function checkIcons({ fields, file, at }, resources) {
     }
   });
   if (!suitable && problems.length === 0) {
-    const message = `icons: none is a PNG, SVG or WebP of at least ${LEAST} pixels with "any" among its purposes: add one`;
+    const message =
+      `icons: none is a PNG, SVG or WebP of at least ${LEAST} pixels with "any" among its purposes: add one`;
     problems.push(problem('error', 'manifest-icons', file, message, at(['icons'])));
   }
   return problems;
@@ -58,7 +60,9 @@ function checkIcon({ src, sizes, purpose = 'any' }, resources) {
 
   const stated = typeof sizes === 'string' ? sizes.toLowerCase().split(/\s+/).filter(Boolean) : [];
   const real = `${size.width}x${size.height}`;
-  if (stated.length === 0) return `it has no sizes: Chrome wants them, as "sizes": "${size.type === 'svg' ? 'any' : real}"`;
+  if (stated.length === 0) {
+    return `it has no sizes: Chrome wants them, as "sizes": "${size.type === 'svg' ? 'any' : real}"`;
+  }
   const wrong = stated.find((text) => text !== 'any' && !/^[1-9]\d*x[1-9]\d*$/.test(text));
   if (wrong) return `sizes is written WIDTHxHEIGHT or "any", not ${wrong}`;
   // An .ico holds several images; a drawing has every size.

@@ -1,6 +1,6 @@
 /**
- * The web app manifest of an Isolated Web App: what Chrome refuses to install, or installs and then can't show. What each
- * rule rests on was seen with Chromium 150 installing bundles that broke it (docs/packaging.md has the table).
+ * The web app manifest of an Isolated Web App: what Chrome refuses to install, or installs and then can't show. What
+ * each rule rests on was seen with Chromium 150 installing bundles that broke it (docs/packaging.md has the table).
  */
 import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { versionFault } from './app-version.mjs';
@@ -19,7 +19,8 @@ export const MANIFEST = '/.well-known/manifest.webmanifest';
 
 /**
  * @param {import('./problem.mjs').Resources} resources
- * @returns {{manifest: Manifest | null, problems: import('./problem.mjs').Problem[]}} no manifest where it can't be read
+ * @returns {{manifest: Manifest | null, problems: import('./problem.mjs').Problem[]}} no manifest where it can't be
+ *   read
  */
 export function readManifest(resources) {
   const resource = resources.get(MANIFEST);
@@ -76,7 +77,8 @@ export function checkManifest(manifest, resources) {
   if (!named) refuse('name', 'it is missing: say what the app is called, as "name": "My app"');
   if (fields.name !== undefined && typeof fields.name !== 'string') refuse('name', 'it is not a string');
 
-  const fault = fields.version === undefined ? 'it is missing: add one, as "version": "1.0.0"' : versionFault(fields.version);
+  const fault = fields.version === undefined
+    ? 'it is missing: add one, as "version": "1.0.0"' : versionFault(fields.version);
   if (fault) refuse('version', fault);
 
   const start = pathIn('start_url');
@@ -86,12 +88,14 @@ export function checkManifest(manifest, resources) {
     refuse('start_url', `${JSON.stringify(fields.start_url)} is no page of the app: name one, as "/"`);
   } else if (!resources.has(start)) {
     const page = start.endsWith('/') ? `${start.slice(1)}index.html` : 'it';
-    refuse('start_url', `the app has no ${start}, and would open with an error page: add ${page}, or name another page`);
+    const next = `add ${page}, or name another page`;
+    refuse('start_url', `the app has no ${start}, and would open with an error page: ${next}`);
   }
   // The app's id is its origin alone: https://github.com/WICG/isolated-web-apps.
   const id = fields.id === undefined ? start : pathIn('id');
   if (start !== undefined && id !== '/') {
-    const is = fields.id === undefined ? `missing, it becomes start_url, ${start}` : `it is ${JSON.stringify(fields.id)}`;
+    const is = fields.id === undefined
+      ? `missing, it becomes start_url, ${start}` : `it is ${JSON.stringify(fields.id)}`;
     refuse('id', `it has to be "/" (${is})`);
   }
   const scope = fields.scope === undefined ? start?.replace(/[^/]*$/, '') : pathIn('scope');

@@ -1,7 +1,7 @@
 /**
  * HTML as the Content Security Policy of Isolated Web Apps lets it work: inline script, handlers in attributes,
- * javascript: URLs, <base>, plug-ins, and scripts and styles from elsewhere are blocked there, whatever the page says. A
- * page in a srcdoc attribute has the policy of the page around it.
+ * javascript: URLs, <base>, plug-ins, and scripts and styles from elsewhere are blocked there, whatever the page says.
+ * A page in a srcdoc attribute has the policy of the page around it.
  */
 import { parse } from 'parse5';
 import { problem, textOf } from './problem.mjs';
@@ -11,9 +11,12 @@ import { resolveReference } from './resource-path.mjs';
 const URL_ATTRIBUTES = ['href', 'src', 'action', 'formaction', 'data', 'xlink:href', 'poster'];
 
 /** Types of script elements that are code: https://html.spec.whatwg.org/#attr-script-type. */
-const CODE = /^(|module|importmap|speculationrules|(text|application)\/(x-)?(java|ecma)script|text\/(jscript|livescript))$/;
+const CODE =
+  /^(|module|importmap|speculationrules|(text|application)\/(x-)?(java|ecma)script|text\/(jscript|livescript))$/;
 
-/** @typedef {{path: string, at: import('./problem.mjs').Position}} Reference a file of the app, where the page names it */
+/**
+ * @typedef {{path: string, at: import('./problem.mjs').Position}} Reference a file of the app, where the page names it
+ */
 
 /**
  * @param {import('./problem.mjs').Resource} page

@@ -30,7 +30,8 @@ export function checkPermissions({ fields, file, at }, names) {
   const problems = [];
   for (const [name, allowed] of Object.entries(policy)) {
     if (!Array.isArray(allowed) || allowed.some((origin) => typeof origin !== 'string')) {
-      const message = `permissions_policy: ${name} is a list of strings, as ["self"]; Chrome refuses the manifest otherwise`;
+      const message =
+        `permissions_policy: ${name} is a list of strings, as ["self"]; Chrome refuses the manifest otherwise`;
       problems.push(problem('error', 'manifest-permissions', file, message, at(['permissions_policy', name])));
     }
   }

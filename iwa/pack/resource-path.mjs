@@ -1,6 +1,6 @@
 /**
- * File names and URLs of an app. The scheme isolated-app: is a standard one to Chrome, so its URLs are parsed as those of
- * https: are, which the URL class of Node can.
+ * File names and URLs of an app. The scheme isolated-app: is a standard one to Chrome, so its URLs are parsed as those
+ * of https: are, which the URL class of Node can.
  */
 
 /** Stands for the app's origin, which its references are resolved against. */
@@ -22,8 +22,8 @@ export function pathOfFile(name) {
  * What a reference in the app means.
  * @param {string} reference e.g. "../style.css?v=2"
  * @param {string} base the path of the file it stands in
- * @returns {{path: string} | {url: string, protocol: string} | null} a path of the app, a URL outside it, or nothing that
- *   a URL parser understands
+ * @returns {{path: string} | {url: string, protocol: string} | null} a path of the app, a URL outside it, or nothing
+ *   that a URL parser understands
  */
 export function resolveReference(reference, base) {
   if (!URL.canParse(reference, APP + base)) return null;

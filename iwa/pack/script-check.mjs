@@ -1,7 +1,7 @@
 /**
  * JavaScript as the Content Security Policy of Isolated Web Apps lets it run: code made from strings, and workers and
- * markup from strings, which need Trusted Types, are warnings, for they may never be reached. It also tells what a script
- * imports and which APIs it names.
+ * markup from strings, which need Trusted Types, are warnings, for they may never be reached. It also tells what a
+ * script imports and which APIs it names.
  */
 import { parse } from 'acorn';
 import { full } from 'acorn-walk';
@@ -15,7 +15,8 @@ import { problem, textOf } from './problem.mjs';
  */
 
 /** What permissions-check.mjs asks for. */
-const NOTED = ['UDPSocket', 'TCPSocket', 'TCPServerSocket', 'SharedArrayBuffer', 'joinGroup', 'multicastAllowAddressSharing'];
+const NOTED = ['UDPSocket', 'TCPSocket', 'TCPServerSocket', 'SharedArrayBuffer', 'joinGroup',
+  'multicastAllowAddressSharing'];
 
 const GLOBALS = ['globalThis', 'self', 'window'];
 
@@ -29,7 +30,8 @@ export function checkScript({ file, bytes }) {
 
   const tree = parseScript(text);
   if ('fault' in tree) {
-    warn('script-syntax', `it can't be read as JavaScript, so nothing in it is checked: ${tree.fault.message}`, tree.fault.loc);
+    const { message, loc } = tree.fault;
+    warn('script-syntax', `it can't be read as JavaScript, so nothing in it is checked: ${message}`, loc);
     return script;
   }
   full(tree.program, (/** @type {any} */ node) => {
@@ -41,7 +43,8 @@ export function checkScript({ file, bytes }) {
       const found = faultOfCall(node);
       if (found) warn(...found, at);
     } else if (node.type === 'AssignmentExpression' && isMarkup(node)) {
-      warn('trusted-types', `a string in ${node.left.property.name} throws here: build elements, or use a Trusted Types policy`, at);
+      const { name } = node.left.property;
+      warn('trusted-types', `a string in ${name} throws here: build elements, or use a Trusted Types policy`, at);
     }
   });
   return script;
@@ -72,7 +75,10 @@ function note(names, node) {
   for (const { key } of node.properties) if (key) note(names, key);
 }
 
-/** The name of a global that is called, plainly or as globalThis.NAME. @param {any} callee @returns {string | undefined} */
+/**
+ * The name of a global that is called, plainly or as globalThis.NAME.
+ * @param {any} callee @returns {string | undefined}
+ */
 function globalName(callee) {
   if (callee.type === 'Identifier') return callee.name;
   const ofGlobal = callee.type === 'MemberExpression' && !callee.computed && GLOBALS.includes(callee.object.name);
@@ -98,7 +104,8 @@ function faultOfCall({ type, callee, arguments: [first] }) {
   if (((name === 'Worker' || name === 'SharedWorker') && type === 'NewExpression' && isAddress(first)) ||
     (name === 'importScripts' && isAddress(first)) ||
     (method === 'register' && callee.object.property?.name === 'serviceWorker' && isAddress(first))) {
-    return ['trusted-types', `${name ?? method}() of a string throws here: make the address with a Trusted Types policy`];
+    const what = `${name ?? method}() of a string throws here`;
+    return ['trusted-types', `${what}: make the address with a Trusted Types policy`];
   }
   if (method === 'insertAdjacentHTML' || (/^write(ln)?$/.test(method ?? '') && callee.object.name === 'document')) {
     return ['trusted-types', `${method}() of a string throws here: build elements, or use a Trusted Types policy`];

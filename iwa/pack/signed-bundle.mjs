@@ -24,7 +24,8 @@ export const BUNDLE_ID = /^([a-z2-7]{56}|[a-z2-7]{58})$/;
 /**
  * @typedef {object} SignedBundle
  * @property {string | null} id
- * @property {{type: string, id: string | null, good: boolean}[]} signatures `id` is that of an app whose only key this is
+ * @property {{type: string, id: string | null, good: boolean}[]} signatures `id` is that of an app whose only key this
+ *   is
  * @property {import('./problem.mjs').Resources} resources by path
  * @property {import('./problem.mjs').Problem[]} problems
  */
@@ -49,17 +50,19 @@ export function readSignedBundle(bytes, file) {
     const checked = checkSignature(block, attributes, signature);
     const what = `signature ${index + 1} of ${block.signatures.length} (${checked.type})`;
     // Chrome passes over types that it does not know, but not the first.
-    if (checked.type === 'unknown' && index === 0) refuse('signature', `${what} is of a type that Chrome does not know`);
-    else if (!checked.good && checked.type !== 'unknown') {
+    if (checked.type === 'unknown' && index === 0) {
+      refuse('signature', `${what} is of a type that Chrome does not know`);
+    } else if (!checked.good && checked.type !== 'unknown') {
       refuse('signature', `${what} does not match: the bundle was changed after it was signed, or is not whole; ` +
         'get it again, or sign it again');
     }
     return checked;
   });
-  if (!BUNDLE_ID.test(id)) refuse('id', `the id ${JSON.stringify(id)} is none of 56 or 58 letters and digits of base32`);
-  else if (!read.signatures.some((signature) => signature.id === id)) {
-    const message = `none of its keys is the one that the id ${id} is made of: Chrome takes it only where it was told ` +
-      'that the key was replaced';
+  if (!BUNDLE_ID.test(id)) {
+    refuse('id', `the id ${JSON.stringify(id)} is none of 56 or 58 letters and digits of base32`);
+  } else if (!read.signatures.some((signature) => signature.id === id)) {
+    const message = `none of its keys is the one that the id ${id} is made of: Chrome takes it only where it was ` +
+      'told that the key was replaced';
     read.problems.push(problem('warning', 'id', file, message));
   }
   readResources(bundle, id, read, refuse);
@@ -70,8 +73,8 @@ export function readSignedBundle(bytes, file) {
 
 /**
  * @param {Uint8Array} bytes @param {Refuse} refuse
- * @returns {{id: string, attributes: Map<string, unknown>, head: unknown[], signatures: [Map<string, unknown>, unknown][],
- *   bundle: Uint8Array} | undefined}
+ * @returns {{id: string, attributes: Map<string, unknown>, head: unknown[],
+ *   signatures: [Map<string, unknown>, unknown][], bundle: Uint8Array} | undefined}
  */
 function readBlock(bytes, refuse) {
   let value, bundle;
@@ -93,18 +96,21 @@ function readBlock(bytes, refuse) {
   }
   if (!isText(version, BLOCK_VERSION)) {
     const is = version instanceof Uint8Array ? Buffer.from(version).toString().replaceAll('\0', '') : version;
-    return void refuse('integrity-block', `its integrity block is of version ${is}, Chrome reads 2b alone: pack it again`);
+    const message = `its integrity block is of version ${is}, Chrome reads 2b alone: pack it again`;
+    return void refuse('integrity-block', message);
   }
   const id = attributes instanceof Map ? attributes.get('webBundleId') : undefined;
   const isSignature = (/** @type {any} */ entry) =>
     Array.isArray(entry) && entry[0] instanceof Map && entry[1] instanceof Uint8Array;
   if (value.length !== 4 || typeof id !== 'string' || !Array.isArray(signatures) || !signatures.every(isSignature)) {
-    return void refuse('integrity-block', 'its integrity block is damaged (no id, or no list of signatures): get the file again');
+    const message = 'its integrity block is damaged (no id, or no list of signatures): get the file again';
+    return void refuse('integrity-block', message);
   }
   if (signatures.length === 0) return void refuse('signature', 'nobody has signed it: pack it again with --key');
   // Chrome takes one way of writing CBOR alone, and signs what it writes itself.
   if (!Buffer.from(encode(value)).equals(bytes.subarray(0, bytes.length - bundle.length))) {
-    refuse('integrity-block', 'its integrity block is not written as Chrome wants it (deterministic CBOR): pack it again');
+    const message = 'its integrity block is not written as Chrome wants it (deterministic CBOR): pack it again';
+    refuse('integrity-block', message);
   }
   return { id, attributes, head: [magic, version, attributes], signatures, bundle };
 }
@@ -116,8 +122,8 @@ const isText = (value, text) => value instanceof Uint8Array && Buffer.from(value
 function checkLength(bundle, refuse) {
   const stated = bundle.length < 8 ? undefined : Buffer.from(bundle.slice(-8)).readBigUInt64BE();
   if (stated !== BigInt(bundle.length)) {
-    refuse('length', `it does not end with its own length (${bundle.length} bytes): it is cut short, or something was ` +
-      'added; get the file again');
+    refuse('length', `it does not end with its own length (${bundle.length} bytes): it is cut short, or something ` +
+      'was added; get the file again');
   }
 }
 
@@ -131,7 +137,8 @@ function checkSignature({ id, head, bundle }, attributes, signature) {
   if (!key) return { type: (name && KEY_ATTRIBUTES.get(name)) ?? 'unknown', id: null, good: false };
   const signer = new IntegrityBlockSigner(bundle, id, []);
   const signed = signer.generateDataToBeSigned(signer.calcWebBundleHash(), encode([...head, []]), encode(attributes));
-  const good = verify(key.asymmetricKeyType === 'ec' ? 'sha256' : null, signed, key, /** @type {Uint8Array} */ (signature));
+  const digest = key.asymmetricKeyType === 'ec' ? 'sha256' : null;
+  const good = verify(digest, signed, key, /** @type {Uint8Array} */ (signature));
   return { type: KEY_ATTRIBUTES.get(name) ?? 'unknown', id: idOf(key), good };
 }
 
@@ -170,11 +177,14 @@ function readResources(bytes, id, read, refuse) {
   }
   const { version, primaryURL } = bundle;
   if (version !== 'b2') refuse('bundle', `the web bundle's format is ${version}, Chrome reads b2 alone: pack it again`);
-  if (primaryURL !== null) refuse('bundle', `it has a primary URL (${primaryURL}), which Chrome refuses: pack it again`);
+  if (primaryURL !== null) {
+    refuse('bundle', `it has a primary URL (${primaryURL}), which Chrome refuses: pack it again`);
+  }
   const origin = originOf(id);
   const foreign = urls.filter((url) => !String(url).startsWith(`${origin}/`));
   if (foreign.length > 0) {
-    refuse('url', `${foreign.length} of its ${urls.length} URLs are none of the app's (${origin}/), as ${foreign[0]}: ` +
+    const [first] = foreign;
+    refuse('url', `${foreign.length} of its ${urls.length} URLs are none of the app's (${origin}/), as ${first}: ` +
       'Chrome refuses the bundle; pack it again');
   }
   const paths = new Set(urls.filter((url) => !foreign.includes(url)).map((url) => url.slice(origin.length)));

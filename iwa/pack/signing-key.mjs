@@ -35,7 +35,8 @@ async function passphraseFor(file, why, { twice = false } = {}) {
 /**
  * Makes a key: PKCS#8, PEM, mode 0600.
  * @param {string} file must not exist
- * @param {{type: string, encrypt: boolean}} options `type` is one of KEY_TYPES; encrypted with a passphrase that is asked for
+ * @param {{type: string, encrypt: boolean}} options `type` is one of KEY_TYPES; encrypted with a passphrase that is
+ *   asked for
  * @returns {Promise<string>} the id of the app that it signs
  * @throws {LaunchError} exit code 2
  */
@@ -81,14 +82,16 @@ export async function readKey(file, warn) {
   try {
     key = createPrivateKey({ key: pem, passphrase });
   } catch (error) {
-    const why = encrypted ? 'the passphrase does not open it' : `it is damaged (${/** @type {Error} */ (error).message})`;
+    const { message } = /** @type {Error} */ (error);
+    const why = encrypted ? 'the passphrase does not open it' : `it is damaged (${message})`;
     throw refuse(`--key ${file}: ${why}`);
   }
   try {
     new WebBundleId(key);
   } catch {
     const is = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType;
-    throw refuse(`--key ${file}: it is a key of type ${is}; Chrome takes Ed25519 and ECDSA P-256: iwa-pack --generate-key FILE`);
+    throw refuse(`--key ${file}: it is a key of type ${is}; Chrome takes Ed25519 and ECDSA P-256: ` +
+      'iwa-pack --generate-key FILE');
   }
   return key;
 }

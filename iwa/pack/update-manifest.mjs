@@ -14,8 +14,8 @@ import { positionOf } from './problem.mjs';
 /**
  * @param {string} file made where there is none
  * @param {Entry} entry
- * @returns {{text: string, versions: string[], older: string | null}} the new content, and the highest version where the
- *   entry's is below it
+ * @returns {{text: string, versions: string[], older: string | null}} the new content, and the highest version where
+ *   the entry's is below it
  * @throws {LaunchError} exit code 2 for what can't be used, 1 where the version stands there with another src
  */
 export function addVersion(file, entry) {
@@ -28,14 +28,16 @@ export function addVersion(file, entry) {
       { exitCode: 2 },
     );
   }
-  if (entry.channels?.some((name) => name === '')) throw new LaunchError('--channel: a channel has a name', { exitCode: 2 });
+  if (entry.channels?.some((name) => name === '')) {
+    throw new LaunchError('--channel: a channel has a name', { exitCode: 2 });
+  }
 
   const manifest = read(file);
   const same = manifest.versions.find(({ version }) => compareVersions(version, entry.version) === 0);
   if (same && same.src !== entry.src) {
     throw new LaunchError(
-      `${file} has version ${same.version} already, at ${same.src}: who has it would never get another; raise "version" ` +
-        "in the app's manifest",
+      `${file} has version ${same.version} already, at ${same.src}: who has it would never get another; raise ` +
+        "\"version\" in the app's manifest",
       { exitCode: 1 },
     );
   }
@@ -62,7 +64,8 @@ function read(file) {
   }
   const refuse = (/** @type {string} */ what, offset = 0) => {
     const { line, column } = positionOf(text, offset);
-    throw new LaunchError(`${file}:${line}:${column}: ${what}: correct it, or remove the file to begin anew`, { exitCode: 2 });
+    const message = `${file}:${line}:${column}: ${what}: correct it, or remove the file to begin anew`;
+    throw new LaunchError(message, { exitCode: 2 });
   };
   /** @type {import('jsonc-parser').ParseError[]} */
   const faults = [];

@@ -1,5 +1,7 @@
 /** Files written whole or not at all: beside the place first, then renamed over it. */
-import { closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync,
+} from 'node:fs';
 import { LaunchError } from '../launch-error.mjs';
 
 /** @param {string} file @param {unknown} error @returns {LaunchError} */
@@ -29,7 +31,9 @@ export function writeAtomically(file, data) {
   let temporary;
   try {
     const status = statSync(file, { throwIfNoEntry: false });
-    if (status && !status.isFile()) throw Object.assign(new Error(), { code: status.isDirectory() ? 'EISDIR' : 'ENOTFILE' });
+    if (status && !status.isFile()) {
+      throw Object.assign(new Error(), { code: status.isDirectory() ? 'EISDIR' : 'ENOTFILE' });
+    }
     // What a link leads to is replaced, not the link (/dev/stdout is one).
     const target = status ? realpathSync(file) : file;
     temporary = `${target}.new-${process.pid}`;

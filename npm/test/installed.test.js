@@ -1,5 +1,5 @@
-// The packages as their users have them: installed from their tarballs into an empty directory, which knows nothing of the
-// repository. npm takes what they depend on from its registry, or its cache.
+// The packages as their users have them: installed from their tarballs into an empty directory, which knows nothing of
+// the repository. npm takes what they depend on from its registry, or its cache.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -44,7 +44,8 @@ async function install(name) {
 }
 
 /** The packages in a directory, without npm's own files. @param {string} directory */
-const installed = (directory) => readdirSync(path.join(directory, 'node_modules')).filter((name) => !name.startsWith('.'));
+const installed = (directory) =>
+  readdirSync(path.join(directory, 'node_modules')).filter((name) => !name.startsWith('.'));
 
 /**
  * Starts a program, which runs until `use` has ended; that gets its lines, one at each call.
@@ -117,7 +118,8 @@ describe('socket-iwa', () => {
       export const code = (error: SocketError): string => error.code;
       // @ts-expect-error: a port is no text
       await connect({ host: 'localhost', port: 'https' });`);
-    await runIn(directory, [path.join(repo, 'node_modules/.bin/tsc'), '--noEmit', '--strict', '--target', 'esnext', '--lib',
+    const tsc = path.join(repo, 'node_modules/.bin/tsc');
+    await runIn(directory, [tsc, '--noEmit', '--strict', '--target', 'esnext', '--lib',
       'esnext,dom,dom.iterable,dom.asynciterable', '--module', 'nodenext', '--types', '', 'app.ts']);
   });
 });
