@@ -13,6 +13,11 @@ export const STOP = 6;
 export const CREDIT = 7;
 export const DATAGRAM = 8;
 export const CLOSE = 9;
+export const MESSAGE = 10;
+
+/** In the first byte of a message's part: it is the last one, and it is text. */
+export const LAST = 1;
+export const TEXT = 2;
 
 /** Bytes before the payload: type, length of the payload, number of the exchange. */
 const HEADER = 12;
@@ -109,7 +114,7 @@ export class FrameReader {
     while (data.byteLength - at >= HEADER) {
       const type = data[at];
       const length = view.getUint32(at) & 0xffffff;
-      if (type > CLOSE) throw new Error(`a gateway frame has the unknown type ${type}`);
+      if (type > MESSAGE) throw new Error(`a gateway frame has the unknown type ${type}`);
       if (length > MAX_PAYLOAD) throw new Error(`a gateway frame has ${length} bytes, more than ${MAX_PAYLOAD}`);
       const end = at + HEADER + length;
       if (end > data.byteLength) break;

@@ -36,6 +36,35 @@ function requestFrom(exchange, head, signal) {
 }
 
 /**
+ * The fields behind a request's body. Nobody need wait for them.
+ * @param {import('./gateway-link.js').Exchange} exchange
+ */
+async function trailersOf(exchange) {
+  while (exchange.coming && !exchange.failure) await exchange.changed();
+  if (exchange.failure) throw exchange.failure;
+  return new Headers(exchange.trailers);
+}
+
+/**
+ * @param {import('./gateway-link.js').Exchange} exchange
+ * @param {any} head
+ * @returns {import('./socket-iwa-server.d.ts').RequestInfo}
+ */
+function infoFrom(exchange, head) {
+  /** @type {Promise<Headers> | undefined} */
+  let trailers;
+  return {
+    ...splitRemote(head.remote),
+    route: head.route,
+    get trailers() {
+      trailers ??= trailersOf(exchange);
+      trailers.catch(() => {});
+      return trailers;
+    },
+  };
+}
+
+/**
  * @param {unknown} answer of a handler
  * @returns {Response} with a `headers` that has all fields
  */
@@ -67,14 +96,15 @@ export async function serveRequest(exchange, head, handler, onError) {
   let answered = false;
   try {
     const request = requestFrom(exchange, head, abort.signal);
-    const answer = responseFrom(await handler(request, { ...splitRemote(head.remote), route: head.route }));
+    const given = await handler(request, infoFrom(exchange, head));
+    const answer = responseFrom(given);
     const { body, status } = answer;
     const empty = head.method === 'HEAD' || EMPTY.includes(status);
     exchange.answer({ status, headers: [...answer.headers] });
     answered = true;
     if (body && empty) await body.cancel();
     else if (body) await send(body, exchange);
-    exchange.end();
+    exchange.end(empty ? [] : await trailersIn(given));
   } catch (error) {
     // That the client has gone, or its body was cut off, is no mistake of the handler's; the server has its own answer then.
     const byClient = exchange.stopped ?? exchange.failure;
@@ -88,6 +118,17 @@ export async function serveRequest(exchange, head, handler, onError) {
   }
   // Of a body that the handler has not read.
   if (exchange.coming) exchange.stop();
+}
+
+/**
+ * What goes behind the body: told by a function when that has gone.
+ * @param {Response | import('./socket-iwa-server.d.ts').PlainResponse} answer
+ * @returns {Promise<[string, string][]>}
+ */
+async function trailersIn(answer) {
+  if (answer instanceof Response || answer.trailers === undefined) return [];
+  const { trailers } = answer;
+  return [...new Headers(typeof trailers === 'function' ? await trailers() : trailers)];
 }
 
 /** @param {ReadableStream<Uint8Array>} body @param {import('./gateway-link.js').Exchange} exchange */

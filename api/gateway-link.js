@@ -3,8 +3,8 @@
  * exchange is over. It knows nothing of HTTP and WebTransport, nor of what carries the bytes.
  */
 import {
-  CLOSE, CREDIT, DATA, DATAGRAM, END, HEAD, HELLO, MAX_DATA, OPEN, RESET, STOP, FrameReader, bytesFrame, closeFrame,
-  jsonFrame, numberFrame, readClose, readJson, readNumber,
+  CLOSE, CREDIT, DATA, DATAGRAM, END, HEAD, HELLO, MAX_DATA, MESSAGE, OPEN, RESET, STOP, FrameReader, bytesFrame,
+  closeFrame, jsonFrame, numberFrame, readClose, readJson, readNumber,
 } from './gateway-frames.js';
 
 /** Of the protocol. */
@@ -56,6 +56,8 @@ export class Exchange {
   onStop = () => {};
   /** Of a session: a stream that the client opens. @type {(exchange: Exchange, head: any) => void} */
   onStream = () => {};
+  /** Fields behind the end of what came. @type {[string, string][]} */
+  trailers = [];
   /** Why what comes has broken off. @type {GatewayError | null} */
   failure = null;
   /** What comes is dropped: the server has been told to stop. */
@@ -107,8 +109,9 @@ export class Exchange {
     this.link.send(jsonFrame(HEAD, this.id, head));
   }
 
-  end() {
-    this.#finish(() => bytesFrame(END, this.id));
+  /** @param {[string, string][]} [trailers] fields behind the data */
+  end(trailers = []) {
+    this.#finish(() => (trailers.length > 0 ? jsonFrame(END, this.id, trailers) : bytesFrame(END, this.id)));
   }
 
   /** @param {number} [code] */
@@ -222,7 +225,10 @@ export class Link {
     this.lost = this.#run();
   }
 
-  /** Says what is handled here. @param {{http: string[], webtransport: string[], standard: boolean}} handled */
+  /**
+   * Says what is handled here.
+   * @param {{http: string[], webtransport: string[], websocket: string[], standard: boolean}} handled
+   */
   hello(handled) {
     this.send(jsonFrame(HELLO, 0, { version: VERSION, ...handled }));
   }
@@ -303,10 +309,12 @@ export class Link {
     switch (type) {
       case DATA:
       case DATAGRAM:
+      case MESSAGE:
         if (!exchange.ignored) exchange.queue.push(frame.payload);
         break;
       case END:
         exchange.coming = false;
+        if (frame.payload.byteLength > 0) exchange.trailers = readJson(frame);
         break;
       case RESET: {
         const code = readNumber(frame);

@@ -33,14 +33,18 @@ export interface RequestInfo {
   remotePort: number;
   /** The path that the handler was registered for. */
   route: string;
+  /** The fields behind the body, once all of that has come; rejects with a GatewayError when it breaks off. */
+  readonly trailers: Promise<Headers>;
 }
 
-/** An answer where a `Response` will not do: a page's `Response` takes no `set-cookie`. */
+/** An answer where a `Response` will not do: a page's `Response` takes no `set-cookie`, and none has trailers. */
 export interface PlainResponse {
   /** 200 without it. */
   status?: number;
   headers?: HeadersInit;
   body?: BodyInit | null;
+  /** Fields behind the body, or a function that tells them when that has gone. */
+  trailers?: HeadersInit | (() => HeadersInit | Promise<HeadersInit>);
 }
 
 /**
@@ -106,6 +110,35 @@ export interface Session {
  */
 export type SessionHandler = (session: Session) => void | Promise<void>;
 
+// --- WebSocket ---------------------------------------------------------------------------------------------------------
+
+/** A WebSocket that a client has opened over HTTP/3 (RFC 9220), in the shape of the browser's `WebSocketStream`. */
+export interface ServerWebSocket {
+  /** Where it was opened, with its query. */
+  readonly url: string;
+  /** Header fields of the request that opened it: `origin`, `sec-websocket-protocol`. */
+  readonly headers: Headers;
+  /** The path that the handler was registered for. */
+  readonly route: string;
+  /** The client's IP address, when it came. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Text as a string, anything else as bytes; the client waits while nobody reads. It ends when either side has closed. */
+  readonly readable: ReadableStream<string | Uint8Array<ArrayBuffer>>;
+  /** A message each, of at most 1 MiB. Closing it closes the WebSocket with code 1000. */
+  readonly writable: WritableStream<string | BufferSource>;
+  /** How it ended: code and reason of the close, 1005 without a code. Rejects with a GatewayError when it was lost. */
+  readonly closed: Promise<CloseInfo>;
+  /** Code 1000 without one. Throws a RangeError of what RFC 6455 does not allow. */
+  close(info?: Partial<CloseInfo>): void;
+}
+
+/**
+ * Serves a WebSocket, which is closed with code 1000 when the promise resolves: one that leaves its work to callbacks
+ * awaits `socket.closed`. When it rejects the client sees code 1011, and the error goes to `onError`.
+ */
+export type WebSocketHandler = (socket: ServerWebSocket) => void | Promise<void>;
+
 // --- the server --------------------------------------------------------------------------------------------------------
 
 export interface Handlers {
@@ -113,6 +146,8 @@ export interface Handlers {
   routes?: Record<string, HttpHandler>;
   /** By path, each a whole one. */
   webtransport?: Record<string, SessionHandler>;
+  /** By path, each a whole one. */
+  websocket?: Record<string, WebSocketHandler>;
   /** Whether the server's own, `/bytes/N`, `/echo` and the rest of docs/applications.md, are there too. */
   standardRoutes?: boolean;
   /** Hears what a handler throws; without it `console.error` does. */
@@ -145,7 +180,7 @@ export interface ServerOptions extends Handlers {
   onLog?: (line: string) => void;
   /**
    * socket-iwa-server.js, with socket_iwa_server.wasm beside it. In a browser it has to be of the app's own origin, where it
-   * is /socket-iwa-server.js without this; on Node it is what `cargo xtask build` has made.
+   * is /socket-iwa-server.js without this; on Node it is the package's own.
    */
   module?: string | URL;
 }

@@ -16,6 +16,7 @@ export function makeHandlers() {
   const aborted = Promise.withResolvers();
   const cancelled = Promise.withResolvers();
   const told = Promise.withResolvers();
+  const socketClosed = Promise.withResolvers();
   /** @type {string[]} */
   const errors = [];
   return {
@@ -45,7 +46,28 @@ export function makeHandlers() {
         const body = await request.arrayBuffer();
         return new Response(hex(new Uint8Array(await crypto.subtle.digest('SHA-256', body))));
       },
-      '/echo': (request) => new Response(request.body),
+      '/echo': (request, info) => ({
+        headers: { 'content-type': request.headers.get('content-type') ?? '' },
+        body: request.body,
+        trailers: () => info.trailers,
+      }),
+      '/trailers': () => ({ body: 'body', trailers: [['checksum', 'ÿ'], ['again', '1'], ['again', '2']] }),
+      '/trailers/late': () => {
+        let length = 0;
+        const body = new ReadableStream({
+          async pull(controller) {
+            await turn();
+            controller.enqueue(text('part'));
+            length += 4;
+            if (length === 12) controller.close();
+          },
+        });
+        return { body, trailers: async () => ({ length: `${length}` }) };
+      },
+      '/trailers/throws': () => ({ body: 'body', trailers: () => Promise.reject(new Error('no sum')) }),
+      async '/socket-closed'() {
+        return Response.json(await socketClosed.promise);
+      },
       '/unread': () => new Response('without looking'),
       async '/wait'(request) {
         waiting.resolve(undefined);
@@ -128,6 +150,27 @@ export function makeHandlers() {
         throw new Error('in a session');
       },
       '/returns'() {},
+    },
+    websocket: {
+      async '/echo'({ readable, writable }) {
+        await readable.pipeTo(writable);
+      },
+      async '/asks'(socket) {
+        const writer = socket.writable.getWriter();
+        await writer.write(`who is at ${new URL(socket.url).search}?`);
+        const { value } = await socket.readable.getReader().read();
+        await writer.write(Uint8Array.of(1, 2, 3));
+        socket.close({ closeCode: 4001, reason: `hello ${value}, ${socket.route} ${socket.remoteAddress}` });
+      },
+      async '/tells'(socket) {
+        const writer = socket.writable.getWriter();
+        for await (const message of /** @type {any} */ (socket.readable)) await writer.write(`${message}!`);
+        socketClosed.resolve(await socket.closed);
+      },
+      '/returns'() {},
+      async '/throws'() {
+        throw new Error('in a socket');
+      },
     },
   };
 }

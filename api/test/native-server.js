@@ -58,8 +58,14 @@ export async function startNative(handlers, { args = [] } = {}) {
  * @param {string[]} [args]
  * @returns {Promise<any[]>} the outcome of each
  */
-export function request({ address, port, cert_sha256: hash }, path, args = []) {
-  const all = ['request', '--connect', `${address}:${port}`, '--cert-sha256', hash, ...args, path];
+export const request = (ready, path, args = []) => runClient('request', ready, [...args, path]);
+
+/**
+ * @param {string} command @param {Ready} ready @param {string[]} args
+ * @returns {Promise<any[]>} a line of its output each
+ */
+function runClient(command, { address, port, cert_sha256: hash }, args) {
+  const all = [command, '--connect', `${address}:${port}`, '--cert-sha256', hash, ...args];
   return new Promise((resolve, reject) => {
     execFile(`${repository}target/release/socket-iwa-client`, all, { timeout: LIMIT }, (error, stdout, stderr) => {
       const outcomes = stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
@@ -68,3 +74,19 @@ export function request({ address, port, cert_sha256: hash }, path, args = []) {
     });
   });
 }
+
+/**
+ * The independent client's WebSocket.
+ * @param {Ready} ready
+ * @param {string} path
+ * @param {string[]} [args]
+ * @returns {Promise<any[]>} the messages that came, and the server's close
+ */
+export const webSocket = (ready, path, args = []) => runClient('websocket', ready, [...args, path]);
+
+/**
+ * A case of the independent client's.
+ * @param {Ready} ready @param {string} name
+ * @returns {Promise<any>} how many passed and failed
+ */
+export const runCase = async (ready, name) => (await runClient('cases', ready, ['--json', '--only', name]))[0];

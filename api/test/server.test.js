@@ -6,7 +6,7 @@ import { openBrowserPage } from '../../xtask/tests/browser-page.js';
 import { startServer } from '../server-node.js';
 import { launchApp } from './browser/support.js';
 import { makeHandlers } from './handlers.js';
-import { SERVER_MOUNTS, request, startNative } from './native-server.js';
+import { SERVER_MOUNTS, request, runCase, startNative, webSocket } from './native-server.js';
 
 /** SHA-256 of 4 MiB of the client's stream of bytes (socket-iwa-client sha256). */
 const FOUR_MIB = String(4 << 20);
@@ -141,6 +141,45 @@ for (const [runtime, start] of Object.entries(RUNTIMES)) {
       assert.match((await ask('/breaks')).error, /GET \/breaks/);
       const errors = JSON.parse((await ask('/errors')).text);
       assert.deepEqual(errors, ['/throws: on purpose', '/nothing: the handler returned undefined, not a Response', '/breaks: half-way']);
+    });
+
+    test('an answer has trailers, given before its body or told when that has gone', async () => {
+      assert.deepEqual((await ask('/trailers')).trailers, [['again', '1, 2'], ['checksum', '\ufffd']]);
+      assert.deepEqual((await ask('/trailers/late')).trailers, [['length', '12']]);
+      assert.deepEqual((await ask('/hello')).trailers, []);
+      assert.match((await ask('/trailers/throws')).error, /GET \/trailers\/throws/);
+    });
+
+    test('a request\'s trailers come to its handler', async () => {
+      const { passed, failed } = await runCase(started.ready, 'trailers_come_back');
+      assert.deepEqual({ passed, failed }, { passed: 1, failed: 0 });
+    });
+
+    const echoed = ['messages_come_back', 'a_message_in_pieces_comes_back_whole', 'a_broken_rule_is_told_with_its_code'];
+    for (const name of echoed) {
+      test(`a WebSocket's handler echoes: ${name.replaceAll('_', ' ')}`, async () => {
+        const { passed, failed } = await runCase(started.ready, name);
+        assert.deepEqual({ passed, failed }, { passed: 1, failed: 0 });
+      });
+    }
+
+    test('a WebSocket\'s handler speaks first, and closes with a code and a reason', async () => {
+      assert.deepEqual(await webSocket(started.ready, '/asks?name=x', ['--text', 'me']), [
+        { text: 'who is at ?name=x?' }, { bytes: 3 }, { code: 4001, reason: 'hello me, /asks 127.0.0.1' },
+      ]);
+      assert.deepEqual(await webSocket(started.ready, '/returns'), [{ code: 1000, reason: '' }]);
+    });
+
+    test('a WebSocket\'s handler hears the client\'s close', async () => {
+      const said = await webSocket(started.ready, '/tells', ['--text', 'a', '--text', 'b', '--close', '4002']);
+      assert.deepEqual(said.slice(0, 2), [{ text: 'a!' }, { text: 'b!' }]);
+      assert.deepEqual(JSON.parse((await ask('/socket-closed')).text), { closeCode: 4002, reason: 'enough' });
+    });
+
+    test('a WebSocket\'s handler that throws closes it with 1011, and onError hears it', async () => {
+      const [close] = await webSocket(started.ready, '/throws');
+      assert.equal(close.code, 1011);
+      assert.ok(JSON.parse((await ask('/errors')).text).includes('/throws: in a socket'));
     });
 
     test('a session echoes streams of both kinds and datagrams', async () => {

@@ -111,6 +111,8 @@ try {
   const namespaces = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const again = [process.execPath, fileURLToPath(import.meta.url), '--inside', root, guide];
   const child = spawn('unshare', [...namespaces, ...again], { stdio: 'inherit' });
+  // unshare passes no signal on, and its first process would not hear it; what is killed takes all of them along.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill('SIGKILL'));
   const [code] = await once(child, 'close');
   process.stdout.write(`the guide ${code === 0 ? 'holds' : 'does not hold'} on a bare system\n`);
   process.exitCode = code ?? 1;

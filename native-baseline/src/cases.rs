@@ -11,6 +11,8 @@ mod raw;
 mod transport;
 mod unfinished;
 mod websocket;
+
+pub use websocket::talk;
 mod webtransport;
 
 use std::net::SocketAddr;

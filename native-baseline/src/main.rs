@@ -83,6 +83,19 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         count: usize,
     },
+    /// A WebSocket over HTTP/3; prints a line of JSON for each message that comes, and for the server's close
+    Websocket {
+        #[command(flatten)]
+        server: ServerArguments,
+        /// Path and query
+        path: String,
+        /// A text to send; may be given again
+        #[arg(long)]
+        text: Vec<String>,
+        /// Close with this code when every text was answered; without it the server has to
+        #[arg(long, value_name = "CODE")]
+        close: Option<u16>,
+    },
     /// Prints the SHA-256 that /bytes/N must have
     Sha256 {
         /// N
@@ -125,6 +138,14 @@ async fn main() -> ExitCode {
         Command::Request { server, path, method, header, body, cancel_after, count } => {
             let asked = Asked { method, path, headers: header.into_iter().collect(), body, cancel_after };
             ask(&server, &asked, count).await
+        }
+        Command::Websocket { server, path, text, close } => {
+            let target = Target { server: server.connect, pin: server.cert_sha256, max_body: 0 };
+            match cases::talk(target, &path, &text, close).await {
+                Ok(said) => said.iter().for_each(|it| println!("{it}")),
+                Err(error) => println!("{}", json!({ "error": error.to_string() })),
+            }
+            true
         }
         Command::Sha256 { bytes } => {
             println!("{}", expected_sha256(bytes));

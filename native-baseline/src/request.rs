@@ -31,7 +31,7 @@ pub struct Asked {
     pub cancel_after: Option<u64>,
 }
 
-/// Asks, and tells status, header fields, length, hash and, where it is short, text of the answer; or `{"cancelled": true}`.
+/// Asks, and tells status, header and trailer fields, length, hash and, where it is short, text of the answer; or `{"cancelled": true}`.
 ///
 /// # Errors
 ///
@@ -95,11 +95,13 @@ async fn receive(recv: &mut RecvHalf, cancel_after: Option<u64>) -> Result<Optio
             return Ok(None);
         }
     }
+    let trailers = recv.recv_trailers().await?.unwrap_or_default();
     let field =
         |(name, value): (&HeaderName, &HeaderValue)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]);
     Ok(Some(json!({
         "status": response.status().as_u16(),
         "headers": response.headers().iter().map(field).collect::<Vec<_>>(),
+        "trailers": trailers.iter().map(field).collect::<Vec<_>>(),
         "bytes": received,
         "sha256": hex(hash),
         "text": String::from_utf8(text).ok().filter(|_| received <= MAX_TEXT),

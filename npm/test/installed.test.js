@@ -111,13 +111,16 @@ describe('socket-iwa', () => {
 
   test('its types are found, and hold', async () => {
     writeFileSync(path.join(directory, 'app.ts'), `
-      import { connect, type SocketError } from 'socket-iwa';
-      import { startServer } from 'socket-iwa/server';
-      const { port }: { port: number } = await startServer({ routes: { '/': (request) => new Response(request.url) } });
-      export const connection = await connect({ host: 'localhost', port });
-      export const code = (error: SocketError): string => error.code;
-      // @ts-expect-error: a port is no text
-      await connect({ host: 'localhost', port: 'https' });`);
+      import { connect, type Connection, runProgram, SocketError } from 'socket-iwa';
+      import { startServer, type HttpHandler, type WebSocketHandler } from 'socket-iwa/server';
+      const hello: HttpHandler = (request) => new Response(request.url);
+      const echo: WebSocketHandler = ({ readable, writable }) => readable.pipeTo(writable);
+      const { port }: { port: number } = await startServer({ routes: { '/': hello }, websocket: { '/echo': echo } });
+      const connection: Connection = await connect({ host: 'localhost', port });
+      for await (const chunk of connection.readable) console.log(chunk.byteLength);
+      const code: number = await runProgram('a.js', { onStdout: (bytes) => console.log(bytes.byteLength) }).exit;
+      // @ts-expect-error: a port is a number
+      connect({ host: 'localhost', port: '80' }).catch((error) => error instanceof SocketError && error.code && code);`);
     const tsc = path.join(repo, 'node_modules/.bin/tsc');
     await runIn(directory, [tsc, '--noEmit', '--strict', '--target', 'esnext', '--lib',
       'esnext,dom,dom.iterable,dom.asynciterable', '--module', 'nodenext', '--types', '', 'app.ts']);

@@ -39,7 +39,7 @@ test('the layout is the documented one', () => {
 });
 
 test('what is no frame is an error', () => {
-  assert.throws(() => read(new FrameReader(), [10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), /unknown type 10/);
+  assert.throws(() => read(new FrameReader(), [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), /unknown type 11/);
   assert.throws(() => read(new FrameReader(), [3, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), /1048576 bytes/);
   assert.throws(() => readNumber({ type: CREDIT, id: 2, payload: new Uint8Array(3) }), /3 bytes, not 4/);
   assert.throws(() => readClose({ type: CLOSE, id: 2, payload: new Uint8Array(4) }), /less than 5/);

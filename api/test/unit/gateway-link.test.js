@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  CLOSE, CREDIT, DATA, DATAGRAM, END, HEAD, HELLO, OPEN, RESET, STOP, FrameReader, bytesFrame, closeFrame, jsonFrame,
-  numberFrame, readClose, readJson, readNumber,
+  CLOSE, CREDIT, DATA, DATAGRAM, END, HEAD, HELLO, LAST, MESSAGE, OPEN, RESET, STOP, TEXT, FrameReader, bytesFrame,
+  closeFrame, jsonFrame, numberFrame, readClose, readJson, readNumber,
 } from '../../gateway-frames.js';
 import { checkHandlers, serveGateway } from '../../gateway.js';
 
 const WINDOW = 1000;
-const NAMES = new Map(Object.entries({ CLOSE, CREDIT, DATA, DATAGRAM, END, HEAD, HELLO, OPEN, RESET, STOP }).map(([name, type]) => [type, name]));
+const TYPES = { CLOSE, CREDIT, DATA, DATAGRAM, END, HEAD, HELLO, MESSAGE, OPEN, RESET, STOP };
+const NAMES = new Map(Object.entries(TYPES).map(([name, type]) => [type, name]));
 const settled = () => new Promise((resolve) => void setImmediate(resolve));
 
 /** @param {import('../../gateway.js').Handlers} handlers */
@@ -51,8 +52,13 @@ const openSession = (id) =>
   jsonFrame(OPEN, id, { kind: 'webtransport', route: '/s', authority: 'a', path: '/s', headers: [], remote: '1.2.3.4:5', maxDatagramSize: 100 });
 
 test('the hello says what is handled', async () => {
-  const { hello } = await connect({ routes: { '/a': () => new Response(), '/b/*': () => new Response() }, webtransport: { '/s'() {} } });
-  assert.deepEqual(hello, { version: 1, http: ['/a', '/b/*'], webtransport: ['/s'], standard: false });
+  const { hello } = await connect({
+    routes: { '/a': () => new Response(), '/b/*': () => new Response() },
+    webtransport: { '/s'() {} },
+    websocket: { '/w'() {} },
+  });
+  assert.deepEqual(hello,
+    { version: 1, http: ['/a', '/b/*'], webtransport: ['/s'], websocket: ['/w'], standard: false });
 });
 
 test('an answer goes no further than its credit, and on when there is more', async () => {
@@ -186,4 +192,73 @@ test('handlers that cannot be are refused, with what is wrong with them', () => 
     [{ webtransport: { '/a/*': handler } }, /webtransport: the path "\/a\/\*" has a star/],
     [{ routes: { '/a': 'hello' } }, /routes: the handler of "\/a" is no function/],
   ])) assert.throws(() => checkHandlers(handlers), message);
+});
+
+/** @param {number} id */
+const openSocket = (id) =>
+  jsonFrame(OPEN, id, { kind: 'websocket', route: '/w', authority: 'a', path: '/w', headers: [], remote: '1.2.3.4:5' });
+
+/** @param {number} flags @param {string} words */
+const part = (flags, words) => Uint8Array.of(flags, ...new TextEncoder().encode(words));
+
+test('a message goes and comes in parts, each of which costs credit', async () => {
+  /** @type {unknown[]} */
+  const said = [];
+  const { server } = await connect({ websocket: { async '/w'({ readable, writable }) {
+    const writer = writable.getWriter();
+    for await (const message of /** @type {any} */ (readable)) {
+      said.push(message);
+      await writer.write('x'.repeat(WINDOW));
+    }
+  } } });
+  const parts = [part(TEXT, 'in '), part(TEXT | LAST, 'parts')];
+  await server.send(openSocket(2), ...parts.map((it) => bytesFrame(MESSAGE, 2, it)));
+  assert.deepEqual(said, ['in parts']);
+  const first = server.heard.splice(0);
+  assert.deepEqual(first.map(({ type, payload }) => [type, payload[0], payload.length]), [[MESSAGE, TEXT, WINDOW]]);
+  await server.send(numberFrame(CREDIT, 2, WINDOW));
+  assert.deepEqual(server.heard.splice(0).map(({ payload }) => [payload[0], payload.length]), [[TEXT | LAST, 2]]);
+  await server.send(bytesFrame(MESSAGE, 2, part(LAST, '')));
+  assert.deepEqual(said[1], new Uint8Array());
+});
+
+test('a WebSocket that the client closes is answered, and told; one that is lost fails its handler', async () => {
+  /** @type {unknown[]} */
+  const ends = [];
+  const { server } = await connect({ websocket: { async '/w'({ closed }) {
+    ends.push(await closed.catch((error) => error.code));
+  } } });
+  await server.send(openSocket(2), closeFrame(2, { clean: true, code: 1001, reason: 'away' }));
+  assert.deepEqual(ends, [{ closeCode: 1001, reason: 'away' }]);
+  assert.deepEqual(server.heard.splice(0).map((frame) => [frame.type, readClose(frame).code]), [[CLOSE, 1001]]);
+  await server.send(openSocket(4), closeFrame(4, { clean: false, code: 1006, reason: 'lost' }));
+  assert.equal(ends[1], 'ECONNRESET');
+});
+
+test('what a WebSocket can\'t send is a RangeError', async () => {
+  /** @type {unknown[]} */
+  const errors = [];
+  const { server } = await connect({
+    onError: (error) => void errors.push(error),
+    websocket: { async '/w'(socket) {
+      for (const closeCode of [999, 1005, 2000, 5000]) assert.throws(() => socket.close({ closeCode }), RangeError);
+      assert.throws(() => socket.close({ reason: 'é'.repeat(62) }), RangeError);
+      await socket.writable.getWriter().write(new Uint8Array((1 << 20) + 1));
+    } },
+  });
+  await server.send(openSocket(2));
+  assert.ok(errors[0] instanceof RangeError, `${errors[0]}`);
+  assert.deepEqual(server.heard.splice(0).map((frame) => readClose(frame)), [{ clean: false, code: 1011, reason: '' }]);
+});
+
+test('trailers go behind the data, and come to the handler', async () => {
+  const { server } = await connect({ routes: { '/a': async (request, { trailers }) => {
+    await request.arrayBuffer();
+    const sum = (await trailers).get('sum') ?? '';
+    return { body: 'x', trailers: { sum: `${sum}!` } };
+  } } });
+  await server.send(open(2, '/a', 'POST'), jsonFrame(END, 2, [['sum', '1']]));
+  const frames = server.heard.splice(0);
+  assert.deepEqual(frames.map(({ type }) => NAMES.get(type)), ['HEAD', 'DATA', 'END']);
+  assert.deepEqual(readJson(frames[2]), [['sum', '1!']]);
 });

@@ -1,5 +1,7 @@
 //! Cases of WebSocket over HTTP/3 (RFC 9220): messages, and what breaks the rules of RFC 6455.
 
+use serde_json::{Value, json};
+
 use super::raw::{DATA, Exchange, HEADERS, Raw, connect, frame, headers};
 use super::{Outcome, Target, expect};
 use crate::Error;
@@ -82,6 +84,42 @@ impl Socket {
         }
         self.exchange.read_to_end().await?;
         Ok(u16::from_be_bytes([payload[0], payload[1]]))
+    }
+}
+
+/// Opens a WebSocket, sends texts, and tells what comes back, one JSON object each, until the server has closed; with
+/// `close` it says goodbye first, when all of its texts were answered.
+///
+/// # Errors
+///
+/// When it can't be opened, or is lost.
+pub async fn talk(target: Target, path: &str, texts: &[String], close: Option<u16>) -> Result<Vec<Value>, Error> {
+    let raw = Raw::new(target).await?;
+    let mut socket = Socket::open(&raw, path).await?;
+    for text in texts {
+        socket.send(TEXT, text.as_bytes()).await?;
+    }
+    let mut said = Vec::new();
+    loop {
+        if let Some(code) = close.filter(|_| said.len() == texts.len()) {
+            socket.send(CLOSE, &[&code.to_be_bytes()[..], b"enough"].concat()).await?;
+        }
+        let (opcode, payload) = socket.receive().await?;
+        let text = String::from_utf8_lossy(payload.get(2..).unwrap_or_default());
+        match opcode {
+            TEXT => said.push(json!({ "text": String::from_utf8_lossy(&payload) })),
+            BINARY => said.push(json!({ "bytes": payload.len() })),
+            CLOSE if payload.len() >= 2 => {
+                let code = u16::from_be_bytes([payload[0], payload[1]]);
+                said.push(json!({ "code": code, "reason": text }));
+                if close.is_none() {
+                    socket.send(CLOSE, &payload[..2]).await?;
+                }
+                socket.exchange.read_to_end().await?;
+                return Ok(said);
+            }
+            _ => return Err(Error::new(format!("talk at {path}"), format!("opcode {opcode}, {payload:?}"))),
+        }
     }
 }
 

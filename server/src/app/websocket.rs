@@ -4,6 +4,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -24,7 +25,7 @@ type RecvHalf = h3::server::RequestStream<H3Recv, Bytes>;
 
 const VERSION: (HeaderName, HeaderValue) = (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
 /// The largest message, in bytes: what one client can make a handler hold.
-const MAX_MESSAGE: usize = 1 << 20;
+pub(crate) const MAX_MESSAGE: usize = 1 << 20;
 /// Pieces that wait for the client to take them, before who sends has to wait.
 const BACKLOG: usize = 16;
 
@@ -69,6 +70,9 @@ pub struct WebSocket {
     /// To the task that writes. None once nothing more may be sent.
     send: Option<mpsc::Sender<Bytes>>,
     draining: Fuse<LocalBoxFuture<'static, ()>>,
+    remote_address: SocketAddr,
+    /// The client's.
+    close: Option<(u16, String)>,
     _mark: Rc<()>,
 }
 
@@ -139,6 +143,8 @@ pub(super) async fn serve(
         recv,
         send: Some(sender),
         draining: async move { draining.draining().await }.boxed_local().fuse(),
+        remote_address: connection.remote_address(),
+        close: None,
         _mark: connection.session_mark(),
     };
     let handled = handler.serve(socket);
@@ -162,6 +168,19 @@ impl WebSocket {
         self.request.uri().path()
     }
 
+    /// The client's address, when it came.
+    #[must_use]
+    pub fn remote_address(&self) -> SocketAddr {
+        self.remote_address
+    }
+
+    /// Status code and reason of the client's close, if it has closed; 1005 is a close without a code (RFC 6455, section
+    /// 7.4.1).
+    #[must_use]
+    pub fn close_frame(&self) -> Option<(u16, &str)> {
+        self.close.as_ref().map(|(code, reason)| (*code, reason.as_str()))
+    }
+
     /// The next message; None when the client has closed, or the server is about to stop. Pings are answered meanwhile.
     /// May be given up half-way: nothing is lost.
     ///
@@ -174,6 +193,11 @@ impl WebSocket {
             let error = match self.protocol.read(&mut self.pipe) {
                 Ok(tungstenite::Message::Text(text)) => return Ok(Some(Message::Text(text.as_str().to_owned()))),
                 Ok(tungstenite::Message::Binary(data)) => return Ok(Some(Message::Binary(data))),
+                Ok(tungstenite::Message::Close(frame)) => {
+                    let said = frame.map(|frame| (frame.code.into(), frame.reason.as_str().to_owned()));
+                    self.close = Some(said.unwrap_or((CloseCode::Status.into(), String::new())));
+                    continue;
+                }
                 // tungstenite answers them.
                 Ok(_) => continue,
                 Err(error) => error,

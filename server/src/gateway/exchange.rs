@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::frame::{Close, Kind};
+use super::frame::{Close, Kind, LAST, TEXT};
 use super::link::{Coming, Directions, Link};
+use crate::websocket::Message;
 
 /// The direction to the host. Dropped before [`finish`](Self::finish), it is reset.
 pub(super) struct Sending {
@@ -38,7 +39,12 @@ impl Sending {
     }
 
     pub(super) fn finish(self) {
-        self.link.end(self.id, Kind::End);
+        self.finish_with(Bytes::new());
+    }
+
+    /// Ends with trailer fields in JSON.
+    pub(super) fn finish_with(self, trailers: Bytes) {
+        self.link.end(self.id, Kind::End(trailers));
     }
 
     pub(super) fn reset(self, code: u32) {
@@ -106,6 +112,11 @@ impl Receiving {
             self.link.took(self.id, data.len());
         }
         next
+    }
+
+    /// The trailer fields behind what came, in JSON; nothing if there are none.
+    pub(super) fn trailers(&mut self) -> Bytes {
+        self.link.with(self.id, |exchange| std::mem::take(&mut exchange.trailers))
     }
 
     /// Tells the host to send no more, with the application's code.
@@ -188,6 +199,92 @@ impl HostSession {
 impl Drop for HostSession {
     fn drop(&mut self) {
         self.close(Close { clean: true, code: 0, reason: String::new() });
+        self.link.release(self.id);
+    }
+}
+
+/// A WebSocket as the host has it. Dropped before it is closed, it is closed.
+pub(super) struct HostSocket {
+    link: Rc<Link>,
+    id: u64,
+}
+
+/// A message on its way to the host.
+pub(super) struct Outgoing {
+    data: Bytes,
+    text: bool,
+}
+
+/// What the host has to say.
+pub(super) enum Said {
+    Message(Message),
+    Close(Close),
+    /// More than a message may have.
+    TooLong,
+}
+
+impl From<Message> for Outgoing {
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Text(text) => Self { data: text.into(), text: true },
+            Message::Binary(data) => Self { data, text: false },
+        }
+    }
+}
+
+impl HostSocket {
+    pub(super) fn new(link: Rc<Link>, id: u64) -> Self {
+        Self { link, id }
+    }
+
+    /// Sends all of a message; waits while the host takes no more. Given up half-way, `message` is what is left.
+    pub(super) async fn send(&self, message: &mut Outgoing) {
+        let Outgoing { data, text } = message;
+        poll_fn(|cx| self.link.poll_send_message(self.id, cx, data, *text)).await;
+    }
+
+    /// What the host says next: a message of at most `limit` bytes. Given up half-way, `partial` is what has come of it.
+    pub(super) async fn said(&self, partial: &mut Vec<u8>, limit: usize) -> Said {
+        loop {
+            let next = poll_fn(|cx| {
+                self.link.poll(self.id, cx, |exchange| match (exchange.data.pop_front(), &exchange.coming) {
+                    (Some(part), _) => Some(Ok(part)),
+                    (None, Coming::More) => None,
+                    (None, Coming::Closed(close)) => Some(Err(close.clone())),
+                    (None, _) => Some(Err(Close { clean: false, code: 0, reason: String::new() })),
+                })
+            })
+            .await;
+            let part = match next {
+                Ok(part) => part,
+                Err(close) => return Said::Close(close),
+            };
+            self.link.took(self.id, part.len());
+            partial.extend_from_slice(&part[1..]);
+            if partial.len() > limit {
+                return Said::TooLong;
+            }
+            if part[0] & LAST == 0 {
+                continue;
+            }
+            let data = std::mem::take(partial);
+            return Said::Message(if part[0] & TEXT == 0 {
+                Message::Binary(data.into())
+            } else {
+                Message::Text(String::from_utf8_lossy(&data).into_owned())
+            });
+        }
+    }
+
+    /// Tells the host that it is over.
+    pub(super) fn close(&self, close: Close) {
+        self.link.end(self.id, Kind::Close(close));
+    }
+}
+
+impl Drop for HostSocket {
+    fn drop(&mut self) {
+        self.close(Close { clean: false, code: 0, reason: String::new() });
         self.link.release(self.id);
     }
 }

@@ -10,6 +10,10 @@ pub(super) const MAX_PAYLOAD: usize = 256 << 10;
 /// The largest piece of data put into one frame.
 pub(super) const MAX_DATA: usize = 64 << 10;
 
+/// In the first byte of a message's part: it is the last one, and it is text.
+pub(super) const LAST: u8 = 1;
+pub(super) const TEXT: u8 = 2;
+
 /// A frame with the number of the exchange that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
@@ -26,8 +30,8 @@ pub(super) enum Kind {
     /// The head of an answer: JSON.
     Head(Bytes),
     Data(Bytes),
-    /// The sender's data is complete.
-    End,
+    /// The sender's data is complete; behind it may be trailer fields: JSON, or nothing.
+    End(Bytes),
     /// The sender's data breaks off.
     Reset(u32),
     /// The sender wants no more data.
@@ -35,6 +39,8 @@ pub(super) enum Kind {
     /// So many more bytes may be sent to the sender of this.
     Credit(u32),
     Datagram(Bytes),
+    /// A message of a WebSocket, or a part of one: what it is in the first byte, then its bytes.
+    Message(Bytes),
     /// The session is over.
     Close(Close),
 }
@@ -63,22 +69,26 @@ impl Frame {
             Kind::Open(data) => (1, data.len()),
             Kind::Head(data) => (2, data.len()),
             Kind::Data(data) => (3, data.len()),
-            Kind::End => (4, 0),
+            Kind::End(trailers) => (4, trailers.len()),
             Kind::Reset(_) => (5, 4),
             Kind::Stop(_) => (6, 4),
             Kind::Credit(_) => (7, 4),
             Kind::Datagram(data) => (8, data.len()),
             Kind::Close(Close { reason, .. }) => (9, 5 + reason.len()),
+            Kind::Message(data) => (10, data.len()),
         };
         assert!(length < 1 << 24, "a payload is shorter than 16 MiB");
         out.reserve(HEADER + length);
         out.put_u32(kind << 24 | length as u32);
         out.put_u64(self.id);
         match &self.kind {
-            Kind::Hello(data) | Kind::Open(data) | Kind::Head(data) | Kind::Data(data) | Kind::Datagram(data) => {
-                out.put_slice(data);
-            }
-            Kind::End => {}
+            Kind::Hello(data)
+            | Kind::Open(data)
+            | Kind::Head(data)
+            | Kind::Data(data)
+            | Kind::End(data)
+            | Kind::Datagram(data)
+            | Kind::Message(data) => out.put_slice(data),
             Kind::Reset(number) | Kind::Stop(number) | Kind::Credit(number) => out.put_u32(*number),
             Kind::Close(Close { clean, code, reason }) => {
                 out.put_u8((*clean).into());
@@ -115,12 +125,14 @@ impl Frame {
             1 => Kind::Open(payload),
             2 => Kind::Head(payload),
             3 => Kind::Data(payload),
-            4 => Kind::End,
+            4 => Kind::End(payload),
             5 => Kind::Reset(number(payload)?),
             6 => Kind::Stop(number(payload)?),
             7 => Kind::Credit(number(payload)?),
             8 => Kind::Datagram(payload),
             9 => Kind::Close(close(payload)?),
+            10 if payload.is_empty() => return Err(Malformed("a message without its first byte".into())),
+            10 => Kind::Message(payload),
             _ => return Err(Malformed(format!("a frame of the unknown type {kind}"))),
         };
         Ok(Some(Self { id, kind }))
@@ -147,7 +159,9 @@ mod tests {
             Kind::Open("{\"kind\":\"http\"}".into()),
             Kind::Head(Bytes::new()),
             Kind::Data(Bytes::from_static(&[0, 1, 255])),
-            Kind::End,
+            Kind::End(Bytes::new()),
+            Kind::End("[[\"checksum\",\"1\"]]".into()),
+            Kind::Message(Bytes::from_static(&[LAST | TEXT, b'm'])),
             Kind::Reset(7),
             Kind::Stop(u32::MAX),
             Kind::Credit(1 << 18),
@@ -189,7 +203,8 @@ mod tests {
             bytes.resize(HEADER + usize::from(length), 0);
             bytes
         };
-        assert!(decode(&with(10, 0)).is_err(), "an unknown type");
+        assert!(decode(&with(11, 0)).is_err(), "an unknown type");
+        assert!(decode(&with(10, 0)).is_err(), "a message too short");
         assert!(decode(&with(5, 3)).is_err(), "a number too short");
         assert!(decode(&with(7, 5)).is_err(), "a number too long");
         assert!(decode(&with(9, 4)).is_err(), "a close too short");

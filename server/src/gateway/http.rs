@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use ::http::uri::{Authority, PathAndQuery};
-use ::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use bytes::Bytes;
 use futures_util::future::{Either, join, select};
 use serde_json::{Value, json};
@@ -53,7 +53,13 @@ async fn ask(mut body: Body, mut out: Sending) {
                     return;
                 }
             }
-            Ok(None) => return out.finish(),
+            Ok(None) => {
+                return match body.trailers().await {
+                    Ok(Some(trailers)) => out.finish_with(fields(&trailers).to_string().into()),
+                    Ok(None) => out.finish(),
+                    Err(error) => tracing::debug!("gateway: {error}"),
+                };
+            }
             // The host leaves the answer to the server then: it is the responder's own.
             Err(error) => return tracing::debug!("gateway: {error}"),
         }
@@ -86,7 +92,12 @@ async fn answer(mut back: Receiving, response: Responder) {
         let sent = match next {
             Ok(Some(chunk)) => body.send(chunk).await,
             Ok(None) => {
-                let ended = body.finish().await;
+                let ended = match read_trailers(&back.trailers()) {
+                    Ok(trailers) if trailers.is_empty() => body.finish().await,
+                    Ok(trailers) => body.finish_with(trailers).await,
+                    // What lacks its trailers is not whole: dropping it says so.
+                    Err(error) => return tracing::error!("the host's trailers: {error}"),
+                };
                 return ended.unwrap_or_else(|error| tracing::debug!("gateway: {error}"));
             }
             Err(_) => return,
@@ -115,7 +126,21 @@ fn read_head(json: &Bytes) -> Result<Response<()>, String> {
         .and_then(|status| StatusCode::from_u16(status).ok())
         .filter(|status| !status.is_informational())
         .ok_or_else(|| format!("{} is no final status", head["status"]))?;
-    for field in head["headers"].as_array().into_iter().flatten() {
+    *response.headers_mut() = read_fields(&head["headers"])?;
+    Ok(response)
+}
+
+/// Trailer fields: `[["name","value"],…]`, or nothing.
+fn read_trailers(json: &Bytes) -> Result<HeaderMap, String> {
+    if json.is_empty() {
+        return Ok(HeaderMap::new());
+    }
+    read_fields(&serde_json::from_slice(json).map_err(|error| error.to_string())?)
+}
+
+fn read_fields(list: &Value) -> Result<HeaderMap, String> {
+    let mut fields = HeaderMap::new();
+    for field in list.as_array().into_iter().flatten() {
         let (Some(name), Some(value)) = (field[0].as_str(), field[1].as_str()) else {
             return Err(format!("{field} is no header field"));
         };
@@ -123,11 +148,11 @@ fn read_head(json: &Bytes) -> Result<Response<()>, String> {
         let bytes: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
         let value = bytes.ok().and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
         match (HeaderName::from_bytes(name.as_bytes()), value) {
-            (Ok(name), Some(value)) => response.headers_mut().append(name, value),
+            (Ok(name), Some(value)) => fields.append(name, value),
             _ => return Err(format!("{field} is no header field")),
         };
     }
-    Ok(response)
+    Ok(fields)
 }
 
 #[cfg(test)]
@@ -144,6 +169,14 @@ mod tests {
         assert_eq!(head.status(), StatusCode::CREATED);
         let cookies: Vec<_> = head.headers().get_all("set-cookie").iter().map(HeaderValue::as_bytes).collect();
         assert_eq!(cookies, [&b"a=1"[..], b"b=\xff"]);
+    }
+
+    #[test]
+    fn trailers_are_fields_or_nothing() {
+        assert!(read_trailers(&Bytes::new()).unwrap().is_empty());
+        assert_eq!(read_trailers(&r#"[["Checksum","1"]]"#.into()).unwrap()["checksum"], "1");
+        assert!(read_trailers(&r#"[[":status","200"]]"#.into()).unwrap_err().contains(":status"));
+        assert!(read_trailers(&"[".into()).is_err());
     }
 
     #[test]

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
-use super::exchange::{HostSession, Receiving, Sending};
-use super::frame::{Close, Frame, Kind, MAX_DATA, Malformed};
+use super::exchange::{HostSession, HostSocket, Receiving, Sending};
+use super::frame::{Close, Frame, Kind, LAST, MAX_DATA, Malformed, TEXT};
 use crate::connection::register;
 
 /// Bytes of an exchange that either side may send before the other has taken any. Enough for a link that takes a third of a
@@ -49,6 +49,17 @@ pub(super) enum Directions {
     In,
 }
 
+/// What an exchange is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carries {
+    /// A request, or a stream of a session.
+    Data,
+    /// A session.
+    Datagrams,
+    /// A WebSocket.
+    Messages,
+}
+
 #[derive(Default)]
 pub(super) struct Link(RefCell<State>);
 
@@ -66,7 +77,9 @@ struct State {
 
 pub(super) struct Exchange {
     pub(super) head: Option<Bytes>,
-    /// Data or, of a session, datagrams, that nobody has taken.
+    /// Behind the end of the data: JSON, or nothing.
+    pub(super) trailers: Bytes,
+    /// Data or, of a session, datagrams, and of a WebSocket parts of messages, that nobody has taken.
     pub(super) data: VecDeque<Bytes>,
     pub(super) coming: Coming,
     /// Bytes that the host may send still.
@@ -81,7 +94,7 @@ pub(super) struct Exchange {
     pub(super) stopped: Option<u32>,
     /// Of a session: the streams that the host has opened and nobody has taken.
     pub(super) streams: VecDeque<(u64, Directions)>,
-    session: bool,
+    carries: Carries,
     /// How many there are.
     handles: u8,
     pool: Option<Pool>,
@@ -101,6 +114,7 @@ impl Exchange {
     fn new(directions: Directions, handles: u8) -> Self {
         Self {
             head: None,
+            trailers: Bytes::new(),
             data: VecDeque::new(),
             coming: if directions == Directions::Out { Coming::Ended } else { Coming::More },
             allowed: WINDOW,
@@ -109,7 +123,7 @@ impl Exchange {
             going: directions != Directions::In,
             stopped: None,
             streams: VecDeque::new(),
-            session: false,
+            carries: Carries::Data,
             handles,
             pool: None,
             wakers: Vec::new(),
@@ -149,20 +163,25 @@ impl State {
             };
         };
         let fits = match kind {
-            Kind::Datagram(_) | Kind::Close(_) => exchange.session,
-            Kind::Head(_) | Kind::Data(_) | Kind::End | Kind::Reset(_) => !exchange.session,
+            Kind::Datagram(_) => exchange.carries == Carries::Datagrams,
+            Kind::Message(_) => exchange.carries == Carries::Messages,
+            Kind::Close(_) => exchange.carries != Carries::Data,
+            Kind::Head(_) | Kind::Data(_) | Kind::End(_) | Kind::Reset(_) => exchange.carries == Carries::Data,
             _ => true,
         };
         if !fits {
             return Err(Malformed(format!("a frame that is not for the kind of exchange {id}: {kind:?}")));
         }
-        let is_data = matches!(kind, Kind::Head(_) | Kind::Data(_) | Kind::Datagram(_) | Kind::End | Kind::Reset(_));
+        let is_data = matches!(
+            kind,
+            Kind::Head(_) | Kind::Data(_) | Kind::Datagram(_) | Kind::Message(_) | Kind::End(_) | Kind::Reset(_)
+        );
         if is_data && exchange.coming != Coming::More {
             return Err(Malformed(format!("a frame for exchange {id} behind its end: {kind:?}")));
         }
         match kind {
             Kind::Head(head) => exchange.head = Some(head),
-            Kind::Data(data) | Kind::Datagram(data) => {
+            Kind::Data(data) | Kind::Datagram(data) | Kind::Message(data) => {
                 let length = data.len() as u32;
                 exchange.allowed = exchange.allowed.checked_sub(length).ok_or_else(|| {
                     Malformed(format!("exchange {id} has {length} bytes and was allowed {}", exchange.allowed))
@@ -172,7 +191,10 @@ impl State {
                     exchange.data.push_back(data);
                 }
             }
-            Kind::End => exchange.coming = Coming::Ended,
+            Kind::End(trailers) => {
+                exchange.trailers = trailers;
+                exchange.coming = Coming::Ended;
+            }
             Kind::Reset(code) => exchange.coming = Coming::Reset(code),
             Kind::Stop(code) => exchange.stopped = Some(code),
             Kind::Credit(bytes) => exchange.credit += u64::from(bytes),
@@ -200,7 +222,8 @@ impl State {
         let mut exchange = Exchange::new(directions, if directions == Directions::Both { 2 } else { 1 });
         // Granted when there is a stream for it.
         exchange.allowed = 0;
-        let session = self.exchanges.get_mut(&session).filter(|exchange| exchange.session && exchange.handles > 0);
+        let session = self.exchanges.get_mut(&session);
+        let session = session.filter(|it| it.carries == Carries::Datagrams && it.handles > 0);
         if let Some(session) = session {
             session.streams.push_back((id, directions));
             session.wake();
@@ -292,9 +315,17 @@ impl Link {
 
     /// Opens a session, unless there are too many.
     pub(super) fn try_open_session(self: &Rc<Self>, head: &Value) -> Option<HostSession> {
-        let exchange = Exchange { session: true, ..Exchange::new(Directions::Both, 1) };
-        let id = self.begin(Pool::Requests, exchange, head)?;
-        Some(HostSession::new(self.clone(), id))
+        Some(HostSession::new(self.clone(), self.begin_whole(Carries::Datagrams, head)?))
+    }
+
+    /// Opens a WebSocket, unless there are too many.
+    pub(super) fn try_open_socket(self: &Rc<Self>, head: &Value) -> Option<HostSocket> {
+        Some(HostSocket::new(self.clone(), self.begin_whole(Carries::Messages, head)?))
+    }
+
+    /// Opens what has one handle for both directions.
+    fn begin_whole(&self, carries: Carries, head: &Value) -> Option<u64> {
+        self.begin(Pool::Requests, Exchange { carries, ..Exchange::new(Directions::Both, 1) }, head)
     }
 
     fn begin(&self, pool: Pool, exchange: Exchange, head: &Value) -> Option<u64> {
@@ -347,6 +378,35 @@ impl Link {
         exchange.credit -= length as u64;
         state.send(id, Kind::Data(data.split_to(length)));
         Poll::Ready(Ok(()))
+    }
+
+    /// Sends a message part by part, each as large as may go now, and takes them off `data`; ready when the last has gone,
+    /// or the exchange is over.
+    pub(super) fn poll_send_message(&self, id: u64, cx: &Context<'_>, data: &mut Bytes, text: bool) -> Poll<()> {
+        let mut state = self.0.borrow_mut();
+        loop {
+            if state.outgoing.len() >= MAX_OUTGOING {
+                register(&mut state.wakers, cx.waker());
+                return Poll::Pending;
+            }
+            let exchange = state.exchanges.get_mut(&id).expect("an exchange is there while it has handles");
+            if !exchange.going {
+                return Poll::Ready(());
+            }
+            // The first byte costs as the others do.
+            let credit = usize::try_from(exchange.credit).unwrap_or(usize::MAX);
+            if credit < 2 {
+                register(&mut exchange.wakers, cx.waker());
+                return Poll::Pending;
+            }
+            let part = data.split_to(data.len().min(MAX_DATA).min(credit - 1));
+            exchange.credit -= 1 + part.len() as u64;
+            let flags = if text { TEXT } else { 0 } | if data.is_empty() { LAST } else { 0 };
+            state.send(id, Kind::Message([&[flags], &part[..]].concat().into()));
+            if data.is_empty() {
+                return Poll::Ready(());
+            }
+        }
     }
 
     /// Sends a datagram, or drops it where there is no room.

@@ -1,13 +1,14 @@
 //! Handlers outside this program: requests and sessions are offered over a stream to the *host*, another process or, in
 //! WebAssembly, the JavaScript that runs the server. docs/gateway.md is the protocol.
 //!
-//! This file owns the stream; `link.rs` has the exchanges on it, `http.rs` and `webtransport.rs` are handlers that make
-//! exchanges of what clients open.
+//! This file owns the stream; `link.rs` has the exchanges on it, `http.rs`, `webtransport.rs` and `websocket.rs` are
+//! handlers that make exchanges of what clients open.
 
 mod exchange;
 mod frame;
 mod http;
 mod link;
+mod websocket;
 mod webtransport;
 
 use std::fmt;
@@ -54,6 +55,7 @@ impl fmt::Debug for Gateway {
 struct Handled {
     http: Vec<String>,
     webtransport: Vec<String>,
+    websocket: Vec<String>,
     /// Whether the server's own handlers are there beside the host's.
     standard: bool,
 }
@@ -101,13 +103,16 @@ impl Gateway {
     /// Routes to the host's handlers.
     #[must_use]
     pub fn routes(&self) -> Routes {
-        let Handled { http, webtransport, standard } = &self.handled;
+        let Handled { http, webtransport, websocket, standard } = &self.handled;
         let mut routes = if *standard { Routes::standard() } else { Routes::new() };
         for path in http {
             routes = routes.http(path, http::handler(&self.link, path));
         }
         for path in webtransport {
             routes = routes.webtransport(path, webtransport::handler(&self.link, path));
+        }
+        for path in websocket {
+            routes = routes.websocket(path, websocket::handler(&self.link, path));
         }
         routes
     }
@@ -193,6 +198,7 @@ impl Handled {
         Ok(Self {
             http: paths("http")?,
             webtransport: paths("webtransport")?,
+            websocket: paths("websocket")?,
             standard: hello["standard"].as_bool().unwrap_or(false),
         })
     }
@@ -219,10 +225,17 @@ mod tests {
     #[test]
     fn a_host_that_says_hello_is_answered_with_the_window() {
         let (mut host, server) = UnixStream::pair().unwrap();
-        host.write_all(&hello(r#"{"version":1,"http":["/a","/b/*"],"webtransport":["/c"],"standard":true}"#)).unwrap();
+        host.write_all(&hello(
+            r#"{"version":1,"http":["/a","/b/*"],"webtransport":["/c"],"websocket":["/d"],"standard":true}"#,
+        ))
+        .unwrap();
         let gateway = Gateway::connect(server).unwrap();
-        let expected =
-            Handled { http: vec!["/a".into(), "/b/*".into()], webtransport: vec!["/c".into()], standard: true };
+        let expected = Handled {
+            http: vec!["/a".into(), "/b/*".into()],
+            webtransport: vec!["/c".into()],
+            websocket: vec!["/d".into()],
+            standard: true,
+        };
         assert_eq!(gateway.handled, expected);
         let mut answer = BytesMut::new();
         read(&mut host, &mut answer).unwrap();
@@ -245,7 +258,7 @@ mod tests {
             assert!(refused.contains(named), "{refused}");
         }
         let mut other = BytesMut::new();
-        Frame { id: 2, kind: Kind::End }.encode(&mut other);
+        Frame { id: 2, kind: Kind::End(Bytes::new()) }.encode(&mut other);
         assert!(refusal(&other).contains("another frame"));
     }
 }

@@ -116,3 +116,62 @@ fn a_host_that_breaks_the_protocol_is_told_from_one_that_is_late() {
     stream(3, r#"{"kind":"bidi","session":4}"#).unwrap();
     assert_eq!(sent(&link), [Frame { id: 3, kind: Kind::Reset(0) }, Frame { id: 3, kind: Kind::Stop(0) }]);
 }
+
+fn open_socket(link: &Rc<Link>) -> HostSocket {
+    link.try_open_socket(&json!({})).unwrap()
+}
+
+#[test]
+fn a_message_goes_in_parts_which_cost_credit_with_their_first_byte() {
+    use crate::websocket::Message;
+    let link = Rc::new(Link::default());
+    let host = open_socket(&link);
+    let mut message = Message::Text("x".repeat(WINDOW as usize)).into();
+    assert!(now(host.send(&mut message)).is_none());
+    let parts = |link: &Link| -> Vec<(u8, usize)> {
+        sent(link)
+            .into_iter()
+            .filter_map(|frame| if let Kind::Message(part) = frame.kind { Some((part[0], part.len())) } else { None })
+            .collect()
+    };
+    let first = parts(&link);
+    assert!(first.iter().all(|(flags, _)| *flags == TEXT), "{first:?}");
+    assert_eq!(first.iter().map(|(_, length)| length).sum::<usize>(), WINDOW as usize);
+    receive(&link, 2, Kind::Credit(WINDOW)).unwrap();
+    assert!(now(host.send(&mut message)).is_some());
+    assert_eq!(parts(&link), [(TEXT | LAST, first.len() + 1)]);
+    let mut empty = Message::Binary(Bytes::new()).into();
+    assert!(now(host.send(&mut empty)).is_some());
+    assert_eq!(parts(&link), [(LAST, 1)]);
+}
+
+#[test]
+fn the_host_s_message_is_whole_when_its_last_part_has_come() {
+    use super::super::exchange::Said;
+    use crate::websocket::Message;
+    let link = Rc::new(Link::default());
+    let host = open_socket(&link);
+    let part = |flags: u8, text: &str| Kind::Message([&[flags], text.as_bytes()].concat().into());
+    let mut partial = Vec::new();
+    receive(&link, 2, part(TEXT, "in ")).unwrap();
+    assert!(now(host.said(&mut partial, 9)).is_none());
+    receive(&link, 2, part(TEXT | LAST, "parts")).unwrap();
+    let Some(Said::Message(Message::Text(text))) = now(host.said(&mut partial, 9)) else { panic!() };
+    assert_eq!(text, "in parts");
+    receive(&link, 2, part(0, "too many bytes")).unwrap();
+    assert!(matches!(now(host.said(&mut partial, 9)), Some(Said::TooLong)));
+    let close = Close { clean: true, code: 1001, reason: "away".into() };
+    receive(&link, 2, Kind::Close(close.clone())).unwrap();
+    let Some(Said::Close(said)) = now(host.said(&mut partial, 9)) else { panic!() };
+    assert_eq!(said, close);
+}
+
+#[test]
+fn what_is_of_one_kind_of_exchange_is_refused_for_another() {
+    let link = Rc::new(Link::default());
+    let _host = open_socket(&link);
+    assert!(receive(&link, 2, Kind::Datagram(Bytes::new())).is_err());
+    assert!(receive(&link, 2, Kind::Data(Bytes::new())).is_err());
+    let _streams = open(&link);
+    assert!(receive(&link, 4, Kind::Message(Bytes::from_static(&[LAST]))).is_err());
+}
