@@ -80,6 +80,7 @@ export class ServerCrew extends EventTarget {
     const worker = this.#startWorker(number);
     worker.addEventListener('message', ({ data }) => this.#hear(number, data));
     worker.addEventListener('error', (event) => {
+      if (!this.#running.has(number)) return; // what it has said of its end is better
       if (number === 0) this.dispatchEvent(Object.assign(new Event('error'), { message: event.message }));
       else this.#lost(number, event.message || 'it could not be loaded', true);
     });

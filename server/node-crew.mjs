@@ -17,8 +17,12 @@ function startWorker(number) {
   return {
     postMessage: (order, transfer) => worker.postMessage(order, transfer),
     addEventListener(type, listener) {
-      if (type === 'message') worker.on('message', (data) => listener({ data }));
-      else worker.on('error', (error) => listener({ message: error instanceof Error ? error.message : String(error) }));
+      if (type === 'message') {
+        worker.on('message', (data) => listener({ data }));
+      } else {
+        worker.on('error', (error) => listener({ message: error instanceof Error ? error.message : String(error) }));
+        worker.on('exit', (code) => listener({ message: `its thread ended with code ${code}` }));
+      }
     },
     terminate: () => worker.terminate(),
   };

@@ -58,7 +58,7 @@ impl Overview {
     pub(crate) fn merge(&mut self, other: Self, limit: usize) {
         self.total += other.total;
         self.busiest.extend(other.busiest);
-        self.busiest.sort_by_key(|one| (Reverse(one.bytes_sent.saturating_add(one.bytes_received)), one.id));
+        self.busiest.sort_unstable_by_key(|one| (Reverse(one.bytes_sent.saturating_add(one.bytes_received)), one.id));
         self.busiest.truncate(limit);
     }
 }

@@ -103,6 +103,17 @@ test('a worker that traps is named at once, and the end is the first one’s', a
   assert.deepEqual(heard[1], { exit: 1 });
 });
 
+test('a worker that is gone is named, and what breaks after an end is no news', () => {
+  const { workers, heard } = start(['--workers', '2']);
+  closePorts(workers);
+  const breaks = () => workers[1].dispatchEvent(Object.assign(new Event('error'), { message: 'no memory' }));
+  breaks();
+  breaks();
+  assert.deepEqual(heard, [{ stream: 'stderr', line: 'ERROR worker 1 has ended: no memory' }]);
+  workers[0].say({ exit: 1 });
+  assert.deepEqual(heard[1], { exit: 1 });
+});
+
 test('a first one that does not end when another has failed is not waited for', async () => {
   const { crew, workers, next } = start(['--workers', '2']);
   closePorts(workers);

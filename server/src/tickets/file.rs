@@ -135,7 +135,7 @@ pub(super) fn apply(line: &str, keys: &mut Keys, used: &mut Used) -> Option<()> 
     match line.split(' ').collect::<Vec<_>>()[..] {
         ["key", created, name, secret] => {
             keys.keys.push(Key { created: created.parse().ok()?, name: unhex(name)?, secret: unhex(secret)? });
-            keys.keys.sort_by_key(|key| key.created);
+            keys.keys.sort_unstable_by_key(|key| key.created);
         }
         ["horizon", issued] => used.horizon = issued.parse().ok()?,
         ["used", issued, nonce] => {

@@ -118,7 +118,9 @@ pub(super) fn all() -> Vec<Workload> {
             ("downloads", Unit::MegabytesPerSecond),
             ("downloads, CPU", Unit::MillisecondsPerMegabyte),
             ("handshakes", Unit::Handshakes),
+            ("handshakes, CPU", Unit::Microseconds),
             ("requests", Unit::Requests),
+            ("requests, CPU", Unit::Microseconds),
         ];
         one(&format!("workers-{count}"), &about, &figures, Workers(count))
     }));
