@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use quinn_proto::crypto::rustls::QuicServerConfig;
 use quinn_proto::{
-    AckFrequencyConfig, ConnectionId, EndpointConfig, HashedConnectionIdGenerator, MtuDiscoveryConfig, ServerConfig,
-    TransportConfig, ValidationTokenConfig, VarInt,
+    AckFrequencyConfig, ConnectionId, ConnectionIdGenerator, EndpointConfig, HashedConnectionIdGenerator,
+    MtuDiscoveryConfig, ServerConfig, TransportConfig, ValidationTokenConfig, VarInt,
 };
 use ring::{hkdf, hmac};
 use rustls::crypto::{CryptoProvider, ring as provider};
@@ -51,6 +51,7 @@ pub(crate) struct ServerConfigs {
     network: Arc<ServerConfig>,
     loopback: Arc<ServerConfig>,
     pub(crate) endpoint: EndpointConfig,
+    ids: HashedConnectionIdGenerator,
     /// What controls the congestion of all their connections.
     pub(crate) congestion: Congestion,
     pub(crate) tickets: Arc<Tickets>,
@@ -97,6 +98,7 @@ impl ServerConfigs {
             network: Arc::new(network),
             loopback: Arc::new(loopback),
             endpoint: endpoint(&tickets),
+            ids: HashedConnectionIdGenerator::from_key(id_key(&tickets)),
             congestion,
             tickets,
             certificate,
@@ -126,6 +128,11 @@ impl ServerConfigs {
         let mut config = ServerConfig::clone(shared);
         config.transport_config(Arc::new(transport));
         Arc::new(config)
+    }
+
+    /// Whether the server, or one that shares its secret, has made a connection ID; garbage is taken for one now and then.
+    pub(crate) fn is_ours(&self, id: &[u8]) -> bool {
+        id.len() == self.ids.cid_len() && self.ids.validate(&ConnectionId::new(id)).is_ok()
     }
 
     /// Whether connections of an application protocol take early data.
@@ -216,14 +223,18 @@ fn transport(config: &Config, mtu: u16, congestion: &Congestion) -> Result<Trans
 fn endpoint(tickets: &Tickets) -> EndpointConfig {
     let reset_key = hmac::Key::new(hmac::HMAC_SHA256, &tickets.secret("stateless resets"));
     let mut endpoint = EndpointConfig::new(Arc::new(reset_key));
-    // A check sum in each connection ID tells those of this server from garbage, which is not worth a reset.
-    let secret = tickets.secret("connection IDs");
-    let key = u64::from_be_bytes(secret[..8].try_into().expect("eight of 32 bytes"));
+    let key = id_key(tickets);
     endpoint.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(key)));
     // Whatever the network carries can be received; the default says Ethernet's MTU.
     endpoint.max_udp_payload_size(MAX_UDP_PAYLOAD).expect("the size is in the range of RFC 9000, section 18.2");
     endpoint.supported_versions(VERSIONS.to_vec());
     endpoint
+}
+
+/// Of the check sum in each connection ID, which tells those of this server from garbage: that is not worth a reset.
+fn id_key(tickets: &Tickets) -> u64 {
+    let secret = tickets.secret("connection IDs");
+    u64::from_be_bytes(secret[..8].try_into().expect("eight of 32 bytes"))
 }
 
 /// ring, with the cipher suites in the order of preference. All three stay: QUIC protects Initial packets with AES-128-GCM
