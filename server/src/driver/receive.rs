@@ -30,13 +30,17 @@ impl Server {
         while now < begun + RECEIVE_TIME {
             let outcome = socket.receive(received, |datagram| {
                 clients.count_datagram(&datagram);
+                let received = Received::from(&datagram);
                 if !is_knock(datagram.payload, |id| clients.configs.is_ours(id)) {
-                    clients.answer(socket, now, Received::from(&datagram), &mut response);
-                } else if in_order > 0 {
-                    in_order -= 1;
-                    clients.answer(socket, now, Received::from(&datagram), &mut response);
+                    clients.answer(socket, now, received, &mut response);
+                    return;
+                }
+                if in_order.has_left() {
+                    let begun = Instant::now();
+                    clients.answer(socket, begun, received, &mut response);
+                    in_order.took(begun.elapsed());
                 } else {
-                    let passed_over = knocks.wait(datagram.remote, Received::from(&datagram));
+                    let passed_over = knocks.wait(datagram.remote, received);
                     add(&clients.context.stats.initials_dropped_total, passed_over.into());
                 }
             });
