@@ -4,6 +4,12 @@
 import { EAGAIN } from './abi.js';
 
 /**
+ * A wait that ends sooner, in ms, ends while more is coming than the program takes one by one. On Node and in Chromium an
+ * upload then costs half of the processor time, and a program whose peer waits for each of its answers waits longer.
+ */
+const GATHER = 0.05;
+
+/**
  * A wait queue: an FS node of Emscripten 6 has this interface, and stock poll() and select() wait on it too.
  * @typedef {object} WaitQueue
  * @property {(callback: (flags: number) => void) => { listeners: Set<any>, entry: any }} addListener
@@ -13,7 +19,7 @@ import { EAGAIN } from './abi.js';
 /**
  * @typedef {object} Attempter
  * @property {<T extends number>(attempt: () => T, how: How) => number | Promise<number>} call
- * @property {(attempt: () => number, queues: WaitQueue[], timeout: number, late: Late) => number | Promise<number>} wait
+ * @property {(attempt: () => number, queues: WaitQueue[], timeout: number, late: Late, gather?: boolean) => number | Promise<number>} wait
  */
 
 /** The value of a call whose time is over. @typedef {number | (() => number)} Late */
@@ -41,20 +47,26 @@ export function makeAttempter({ timers, canWait, isAbandoned = () => false, hold
   /**
    * Makes the attempt again at each notification of one of the queues. Resolves to its value, to -errno, or to `late`
    * once `timeout` ms (0 or less: never) are over, which is at once where the caller can't wait. The attempt runs inside the notification, so that a datagram goes
-   * to exactly one waiter; it must not run user code, and does not: the program resumes in a later microtask.
+   * to exactly one waiter; it must not run user code, and does not: the program resumes in a later microtask. A program
+   * that waits for readiness alone, and so takes all there is, may have what comes `gather`ed: where one notification
+   * follows the other within GATHER ms it resumes when the event loop has passed on the others that are there already.
    */
   /** @type {Attempter['wait']} */
-  function wait(attempt, queues, timeout, late) {
+  function wait(attempt, queues, timeout, late, gather = false) {
     const tooLate = () => (typeof late === 'number' ? late : late());
     if (!canWait()) return tooLate();
     return new Promise((resolve, reject) => {
       let done = false;
       /** @type {import('./timers.js').Alarm | undefined} */
       let alarm;
-      const finish = () => {
+      const begun = gather ? timers.now() : 0;
+      const stop = () => {
         done = true;
         for (const { listeners, entry } of registrations) listeners.delete(entry);
         if (alarm) timers.cancel(alarm);
+      };
+      const finish = () => {
+        stop();
         release();
       };
       const again = () => {
@@ -73,8 +85,16 @@ export function makeAttempter({ timers, canWait, isAbandoned = () => false, hold
           else reject(error);
           return;
         }
-        finish();
-        resolve(value);
+        if (!gather || timers.now() - begun > GATHER) {
+          finish();
+          resolve(value);
+          return;
+        }
+        stop();
+        timers.later(() => {
+          release();
+          if (!isAbandoned()) resolve(value);
+        });
       };
       hold();
       const registrations = queues.map((queue) => queue.addListener(again));

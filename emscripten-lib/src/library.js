@@ -16,7 +16,7 @@ import { makeServices } from './services.js';
 import { installStdin } from './stdin.js';
 import { makeSuspendable } from './suspendable.js';
 import { makeSyscalls } from './syscalls.js';
-import { chooseSleeper, makeTimers } from './timers.js';
+import { chooseLater, chooseSleeper, makeTimers } from './timers.js';
 import { TcpSocket } from './tcp.js';
 import { tcpDrained } from './tcp-port.js';
 import { Capacity } from './tcp-writer.js';
@@ -81,7 +81,7 @@ export function createLibrary({
   const explain = debug ? say : () => {};
 
   const { hold, release } = makeHold(isNode);
-  const timers = makeTimers(chooseSleeper({ isNode }), () => performance.now());
+  const timers = makeTimers(chooseSleeper({ isNode }), () => performance.now(), chooseLater({ isNode }));
   let waits = 0;
   let abandoned = false;
   const attempter = makeAttempter({

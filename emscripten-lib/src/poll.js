@@ -64,7 +64,7 @@ export function makePoll(FS, access, attempter) {
         if (now === 0) throw EAGAIN;
         return now;
       };
-      return attempter.wait(attempt, [...queues], timeout, 0);
+      return attempter.wait(attempt, [...queues], timeout, 0, true);
     },
   };
 }

@@ -8,6 +8,8 @@
  * @typedef {object} Timers
  * @property {(ms: number, callback: () => void) => Alarm} after
  * @property {(alarm: Alarm) => void} cancel
+ * @property {() => number} now ms
+ * @property {(callback: () => void) => void} later calls back when the event loop has passed on what is there already
  */
 
 /** The longest sleep, ms: setTimeout() takes a longer one for none at all. */
@@ -37,11 +39,30 @@ export function chooseSleeper({ isNode }) {
 }
 
 /**
+ * Node's check phase comes when its poll phase has passed on up to 32 datagrams of each socket; in browsers a message stands
+ * behind the tasks that are queued already. setTimeout(0) would come after a millisecond or four.
+ * @param {{ isNode: boolean }} host
+ * @returns {(callback: () => void) => void}
+ */
+export function chooseLater({ isNode }) {
+  if (isNode) return (callback) => void setImmediate(callback);
+  const { port1, port2 } = new MessageChannel();
+  /** @type {(() => void)[]} */
+  const callbacks = [];
+  port1.onmessage = () => callbacks.shift()?.();
+  return (callback) => {
+    callbacks.push(callback);
+    port2.postMessage(null);
+  };
+}
+
+/**
  * @param {(ms: number, callback: () => void) => void} sleep
  * @param {() => number} now ms, monotonic
+ * @param {(callback: () => void) => void} [later]
  * @returns {Timers}
  */
-export function makeTimers(sleep, now) {
+export function makeTimers(sleep, now, later = queueMicrotask) {
   /** Few at a time, one per suspended call, so a scan beats a heap. @type {Set<Alarm>} */
   const alarms = new Set();
   /** When the running sleeps end, the earliest last: one is added only if it ends before all others. @type {number[]} */
@@ -81,5 +102,7 @@ export function makeTimers(sleep, now) {
     cancel(alarm) {
       alarms.delete(alarm);
     },
+    now,
+    later,
   };
 }

@@ -148,3 +148,42 @@ test('after the time limit a notification does nothing', async () => {
   queue.notifyListeners(1);
   assert.equal(state.attempts, attempts);
 });
+
+test('a wait that gathers resumes at once after a while, and later where one notification follows the other', async () => {
+  const clock = new FakeClock();
+  /** @type {(() => void)[]} */
+  const turns = [];
+  let held = 0;
+  const attempter = makeAttempter({
+    timers: makeTimers(clock.sleep, clock.now, (callback) => void turns.push(callback)),
+    canWait: () => true,
+    hold: () => held++,
+    release: () => held--,
+  });
+  const queue = new FakeNode();
+  const begin = (/** @type {boolean} */ gather) => {
+    const { attempt, state } = gate();
+    const result = attempter.wait(attempt, [queue], 0, 0, gather);
+    state.open = true;
+    return Promise.resolve(result);
+  };
+
+  let waiting = begin(true);
+  clock.advance(1);
+  queue.notifyListeners(1);
+  assert.equal(await waiting, 42);
+  assert.equal(turns.length, 0, 'who has waited for long is not kept waiting');
+
+  waiting = begin(true);
+  queue.notifyListeners(1);
+  queue.notifyListeners(1);
+  assert.equal(turns.length, 1, 'one turn for all that comes');
+  assert.equal(held, 1, 'the event loop is kept alive until then');
+  turns[0]();
+  assert.equal(await waiting, 42);
+  assert.equal(held, 0);
+
+  waiting = begin(false);
+  queue.notifyListeners(1);
+  assert.equal(await waiting, 42);
+});

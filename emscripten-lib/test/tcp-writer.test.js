@@ -25,6 +25,8 @@ function makeFakeTimers() {
         alarm.callback();
       }
     },
+    now: () => 0,
+    later: queueMicrotask,
   };
 }
 

@@ -45,6 +45,11 @@ impl Admission {
         Self { max_connections, max_handshakes, retry }
     }
 
+    /// Whether `handshakes` in flight are no more than clients that are there have.
+    pub(crate) fn is_ordinary(&self, handshakes: usize) -> bool {
+        handshakes < LOAD.min(self.max_handshakes.div_ceil(2))
+    }
+
     /// The verdict on a client who has `validated` its address or not.
     pub(crate) fn decide(&self, load: Load, validated: bool) -> Verdict {
         if load.stopping || load.connections >= self.max_connections || load.handshakes >= self.max_handshakes {
@@ -52,7 +57,7 @@ impl Admission {
         }
         let check = match self.retry {
             Retry::Always => true,
-            Retry::UnderLoad => load.handshakes >= LOAD.min(self.max_handshakes.div_ceil(2)),
+            Retry::UnderLoad => !self.is_ordinary(load.handshakes),
             Retry::Never => false,
         };
         if check && !validated { Verdict::Retry } else { Verdict::Accept }

@@ -137,6 +137,11 @@ impl ServerConfigs {
         Arc::new(config)
     }
 
+    /// Whether the server, or one that shares its secret, has made a connection ID; garbage is taken for one now and then.
+    pub(crate) fn is_ours(&self, id: &[u8]) -> bool {
+        self.connection_ids.owner(id).is_some()
+    }
+
     /// Whether connections of an application protocol take early data.
     pub(crate) fn takes_early_data(&self, alpn: &[u8]) -> bool {
         self.config.takes_early_data(alpn)

@@ -5,6 +5,8 @@
 pub struct Defaults {
     /// Browser sockets that one UDP port may be spread over; 1 where a socket is not limited to one write at a time.
     pub stripes: u32,
+    /// Bytes of received datagrams that a socket may hold.
+    pub receive_buffer: usize,
     /// Whether ChaCha20-Poly1305 beats AES-GCM: true where the processor's AES instructions are out of reach.
     pub prefer_chacha20: bool,
 }
@@ -30,7 +32,7 @@ pub fn wasm_memory() -> Option<u64> {
 /// In WebAssembly ring seals about six times faster with ChaCha20-Poly1305 than with AES-128-GCM; natively it is the other
 /// way round.
 pub const DEFAULTS: Defaults = if cfg!(target_family = "wasm") {
-    Defaults { stripes: 16, prefer_chacha20: true }
+    Defaults { stripes: 16, receive_buffer: 4 << 20, prefer_chacha20: true }
 } else {
-    Defaults { stripes: 1, prefer_chacha20: false }
+    Defaults { stripes: 1, receive_buffer: 16 << 20, prefer_chacha20: false }
 };

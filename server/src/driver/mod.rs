@@ -32,6 +32,8 @@ use crate::workers::Peers;
 use crate::workers::message::Message;
 use crate::{Certificate, CertificateSource, Config, Overview, Published, app};
 use crew::{Answer, Crew, Numbering};
+use knocks::Knocks;
+use receive::Received;
 use transmit::Unsent;
 
 /// Something that a running server tells.
@@ -57,6 +59,7 @@ pub struct Server {
     socket: UdpSocket,
     received: Buffers,
     receive_errors: u32,
+    knocks: Knocks<Received>,
     clients: Clients,
     certificates: Certificates,
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
@@ -175,6 +178,7 @@ impl Server {
             socket,
             received: Buffers::default(),
             receive_errors: 0,
+            knocks: Knocks::default(),
             clients,
             certificates,
             timers: BinaryHeap::new(),
@@ -307,6 +311,7 @@ impl Server {
         let earlier = |one: Option<Instant>, other: Option<Instant>| one.into_iter().chain(other).min();
         let limit = earlier(limit, earlier(self.clients.next_handshake_due(), self.waits.next_due()));
         let limit = earlier(limit, self.crew.as_ref().and_then(|crew| crew.next_report));
+        let limit = earlier(limit, self.knocks.next_due());
         while let Some(&Reverse((due, handle))) = self.timers.peek() {
             let entry = self.clients.connections.get(&ConnectionHandle(handle));
             if entry.is_some_and(|entry| entry.timer == Some(due)) {
@@ -329,6 +334,7 @@ impl Server {
         if ready.readable {
             self.receive()?;
         }
+        self.answer_knocks();
         if ready.beside {
             self.speak_with_host(Gateway::receive)?;
             self.hear_crew()?;

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use quinn_proto::{DatagramEvent, EcnCodepoint, Incoming, Transmit};
 use socket_iwa::{Datagram, UdpSocket};
 
-use super::knocks::{Knocks, is_knock};
+use super::knocks::is_knock;
 use super::transmit::answer;
 use super::{Clients, Entry, Server};
 use crate::admission::{Load, Verdict};
@@ -16,18 +16,19 @@ use crate::connection::Connection;
 use crate::stats::add;
 use crate::workers::message::{Forwarded, Message};
 
-/// Batches received before the applications and timers get their turn: a flood must not keep them from it.
-const RECEIVE_BATCHES: usize = 8;
+/// Datagrams are received for so long before the applications and timers get their turn: a flood must not keep them from it.
+const RECEIVE_TIME: Duration = Duration::from_millis(4);
 /// Errors of the socket in a row, without a datagram between them, that end the server: it is broken.
 const MAX_RECEIVE_ERRORS: u32 = 1000;
 
 impl Server {
     pub(super) fn receive(&mut self) -> io::Result<()> {
-        let Self { socket, received, clients, crew, .. } = self;
+        let Self { socket, received, clients, knocks, crew, .. } = self;
         let mut response = Vec::new();
-        let mut knocks = Knocks::default();
-        for _ in 0..RECEIVE_BATCHES {
-            let now = Instant::now();
+        let mut in_order = knocks.in_order(clients.is_ordinary());
+        let begun = Instant::now();
+        let mut now = begun;
+        while now < begun + RECEIVE_TIME {
             let outcome = socket.receive(received, |datagram| {
                 clients.count_datagram(&datagram);
                 if let Some(crew) = crew
@@ -36,10 +37,20 @@ impl Server {
                 {
                     add(&clients.context.stats.datagrams_forwarded, 1);
                     crew.peers.tell(owner, &Message::Datagram(Forwarded::from(&datagram)));
-                } else if is_knock(datagram.payload) && !knocks.in_order() {
-                    knocks.wait(datagram.remote, Received::from(&datagram));
+                    return;
+                }
+                let received = Received::from(&datagram);
+                if !is_knock(datagram.payload, |id| clients.configs.is_ours(id)) {
+                    clients.answer(socket, now, received, &mut response);
+                    return;
+                }
+                if in_order.has_left() {
+                    let begun = Instant::now();
+                    clients.answer(socket, begun, received, &mut response);
+                    in_order.took(begun.elapsed());
                 } else {
-                    clients.answer(socket, now, Received::from(&datagram), &mut response);
+                    let passed_over = knocks.wait(datagram.remote, received);
+                    add(&clients.context.stats.initials_dropped_total, passed_over.into());
                 }
             });
             match outcome {
@@ -52,15 +63,19 @@ impl Server {
                     self.receive_errors += 1;
                 }
             }
-        }
-        let (newest, passed_over) = knocks.end_turn();
-        add(&clients.context.stats.initials_dropped_total, passed_over);
-        let now = Instant::now();
-        for knock in newest {
-            clients.answer(socket, now, knock, &mut response);
+            now = Instant::now();
         }
         clients.count();
         Ok(())
+    }
+
+    /// Answers those who have waited for it.
+    pub(super) fn answer_knocks(&mut self) {
+        let Self { socket, clients, knocks, .. } = self;
+        let mut response = Vec::new();
+        let ordinary = clients.is_ordinary();
+        knocks.answer(ordinary, Instant::now, |now, knock| clients.answer(socket, now, knock, &mut response));
+        clients.count();
     }
 }
 
@@ -85,6 +100,11 @@ impl From<Forwarded> for Received {
 }
 
 impl Clients {
+    /// Whether no more handshakes are in flight than an ordinary day has.
+    fn is_ordinary(&self) -> bool {
+        self.admission.is_ordinary(self.handshakes)
+    }
+
     fn count_datagram(&self, datagram: &Datagram<'_>) {
         let stats = &self.context.stats;
         add(&stats.datagrams_received, 1);

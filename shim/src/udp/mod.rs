@@ -17,7 +17,7 @@ mod imp;
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Bytes of received datagrams the kernel, or the library's queue, may hold (SO_RCVBUF). A system's maximum caps
-    /// it silently, as `setsockopt` does.
+    /// it silently, as `setsockopt` does, where the program may not exceed it (CAP_NET_ADMIN).
     pub receive_buffer: usize,
     /// Bytes of datagrams on their way out (SO_SNDBUF).
     pub send_buffer: usize,
@@ -42,14 +42,10 @@ pub enum Sharing {
 }
 
 impl Default for Options {
-    /// 4 MiB to receive, 1 MiB to send, the platform's number of stripes, a port of its own.
+    /// The platform's bytes to receive and number of stripes, 1 MiB to send, a port of its own.
     fn default() -> Self {
-        Self {
-            receive_buffer: 4 << 20,
-            send_buffer: 1 << 20,
-            stripes: crate::platform::DEFAULTS.stripes,
-            sharing: Sharing::Alone,
-        }
+        let crate::platform::Defaults { receive_buffer, stripes, .. } = crate::platform::DEFAULTS;
+        Self { receive_buffer, send_buffer: 1 << 20, stripes, sharing: Sharing::Alone }
     }
 }
 

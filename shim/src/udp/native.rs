@@ -42,7 +42,9 @@ impl State {
     pub(super) fn new(socket: &UdpSocket, options: &Options) -> io::Result<Self> {
         let udp = UdpSocketState::new(socket.into())?;
         let size = |bytes: usize| i32::try_from(bytes).unwrap_or(i32::MAX);
-        set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUF, size(options.receive_buffer))?;
+        // The administrator may have more than the system's maximum.
+        set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, size(options.receive_buffer))
+            .or_else(|_| set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUF, size(options.receive_buffer)))?;
         set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUF, size(options.send_buffer))?;
         Ok(Self { udp })
     }

@@ -81,11 +81,12 @@ impl Task {
         let schedule = self.schedule(datagrams.len(), effort.scale);
         block_on(async {
             // What a server has of its own accord is there before.
-            let (_, before) = visit(server).await?;
+            let (_, before) = visit(Client::new(server, ETHERNET)?, Instant::now()).await?;
+            let client = Client::new(server, ETHERNET)?;
             let lost_before = lost_by_the_kernel(server.address.port());
             let memory = Watch::start(server.processes());
             send(server.address, &datagrams, &schedule)?;
-            let (wait, after) = visit(server).await?;
+            let (wait, after) = visit(client, Instant::now()).await?;
             Ok(vec![
                 after.since(&before, "datagrams_received_total")?,
                 after.since(&before, "datagrams_dropped_total")?,
@@ -206,12 +207,9 @@ fn lost_by_the_kernel(port: u16) -> u64 {
     lost
 }
 
-/// A new client's handshake, and what the server then says.
-async fn visit(server: &Server) -> Result<(Duration, Counters)> {
-    let client = Client::new(server, ETHERNET)?;
-    let config = client.configured("h3", false);
-    let start = Instant::now();
-    let connection = client.connect_with(&config).await?;
+/// A new client's handshake, how long after `start` it is complete, and what the server then says.
+async fn visit(client: Client, start: Instant) -> Result<(Duration, Counters)> {
+    let connection = client.connect("h3").await?;
     let wait = start.elapsed();
     let counters = Counters::read(connection).await?;
     client.finish().await;
