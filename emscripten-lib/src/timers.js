@@ -46,13 +46,17 @@ export function chooseSleeper({ isNode }) {
  */
 export function chooseLater({ isNode }) {
   if (isNode) return (callback) => void setImmediate(callback);
-  const { port1, port2 } = new MessageChannel();
+  /** Made when it is needed: few programs do. @type {MessageChannel | undefined} */
+  let channel;
   /** @type {(() => void)[]} */
   const callbacks = [];
-  port1.onmessage = () => callbacks.shift()?.();
   return (callback) => {
+    if (!channel) {
+      channel = new MessageChannel();
+      channel.port1.onmessage = () => callbacks.shift()?.();
+    }
     callbacks.push(callback);
-    port2.postMessage(null);
+    channel.port2.postMessage(null);
   };
 }
 
