@@ -2,7 +2,7 @@
  * WebTransport sessions for handlers: an exchange with the shape of the browser's `WebTransport`, from the server's side.
  */
 import { GatewayError, asBytes } from './gateway-link.js';
-import { splitRemote } from './gateway-http.js';
+import { Upgraded } from './gateway-upgrade.js';
 import { DATAGRAM, bytesFrame } from './gateway-frames.js';
 
 /** @typedef {import('./socket-iwa-server.d.ts').CloseInfo} CloseInfo */
@@ -28,14 +28,10 @@ function incoming() {
 }
 
 /** @implements {Declared} */
-export class Session {
+export class Session extends Upgraded {
   ready = Promise.resolve();
   #exchange;
   #over = false;
-  /** @type {(info: CloseInfo) => void} */
-  #settle = () => {};
-  /** @type {(error: unknown) => void} */
-  #fail = () => {};
   /** @type {ReturnType<typeof incoming<BidirectionalStream>>} */
   #bidirectional = incoming();
   /** @type {ReturnType<typeof incoming<ReadableStream<Uint8Array<ArrayBuffer>>>>} */
@@ -46,20 +42,8 @@ export class Session {
    * @param {any} head as docs/gateway.md has it
    */
   constructor(exchange, head) {
+    super(head, 'https');
     this.#exchange = exchange;
-    this.url = `https://${head.authority}${head.path}`;
-    this.headers = new Headers(head.headers);
-    this.route = head.route;
-    const { remoteAddress, remotePort } = splitRemote(head.remote);
-    this.remoteAddress = remoteAddress;
-    this.remotePort = remotePort;
-    /** @type {Promise<CloseInfo>} */
-    this.closed = new Promise((resolve, reject) => {
-      this.#settle = resolve;
-      this.#fail = reject;
-    });
-    // A handler need not look.
-    this.closed.catch(() => {});
     this.incomingBidirectionalStreams = this.#bidirectional.stream;
     this.incomingUnidirectionalStreams = this.#unidirectional.stream;
     this.datagrams = datagramsOf(exchange, head.maxDatagramSize ?? 0);
@@ -105,8 +89,7 @@ export class Session {
     this.#exchange.failure ??= error ?? null;
     this.#exchange.coming = this.#exchange.coming && info !== null;
     this.#exchange.wake();
-    if (info) this.#settle(info);
-    else this.#fail(error);
+    this.settleClosed(info, error);
   }
 
   /** @param {'bidi' | 'uni'} kind */

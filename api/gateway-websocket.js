@@ -3,7 +3,7 @@
  * side.
  */
 import { GatewayError, asBytes } from './gateway-link.js';
-import { splitRemote } from './gateway-http.js';
+import { Upgraded } from './gateway-upgrade.js';
 import { LAST, MAX_DATA, MESSAGE, TEXT, bytesFrame } from './gateway-frames.js';
 
 /** @typedef {import('./socket-iwa-server.d.ts').CloseInfo} CloseInfo */
@@ -24,33 +24,17 @@ const isSendable = (code) => Number.isInteger(code) &&
   ((code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999));
 
 /** @implements {Declared} */
-export class ServerWebSocket {
+export class ServerWebSocket extends Upgraded {
   #exchange;
   #over = false;
-  /** @type {(info: CloseInfo) => void} */
-  #settle = () => {};
-  /** @type {(error: unknown) => void} */
-  #fail = () => {};
 
   /**
    * @param {import('./gateway-link.js').Exchange} exchange
    * @param {any} head as docs/gateway.md has it
    */
   constructor(exchange, head) {
+    super(head, 'wss');
     this.#exchange = exchange;
-    this.url = `wss://${head.authority}${head.path}`;
-    this.headers = new Headers(head.headers);
-    this.route = head.route;
-    const { remoteAddress, remotePort } = splitRemote(head.remote);
-    this.remoteAddress = remoteAddress;
-    this.remotePort = remotePort;
-    /** @type {Promise<CloseInfo>} */
-    this.closed = new Promise((resolve, reject) => {
-      this.#settle = resolve;
-      this.#fail = reject;
-    });
-    // A handler need not look.
-    this.closed.catch(() => {});
     this.readable = messagesFrom(exchange);
     this.writable = new WritableStream({
       write: (message) => this.#send(message),
@@ -108,8 +92,7 @@ export class ServerWebSocket {
     exchange.stopped = error ?? new GatewayError('the WebSocket is closed', { code: 'ECONNRESET' });
     exchange.failure ??= error ?? null;
     exchange.wake();
-    if (info) this.#settle(info);
-    else this.#fail(error);
+    this.settleClosed(info, error);
   }
 }
 
