@@ -12,6 +12,9 @@ const LONG = 600 * 1024;
 /** As subject.c. */
 const PERIOD = 1048573;
 const UDP_BUFFER = 4 << 20;
+/** What the flood's other end says (scenarios.rs). */
+const KNOCK = [...'knock'].map((letter) => letter.charCodeAt(0));
+const END = [...'end'].map((letter) => letter.charCodeAt(0));
 /** Writes under way at once: a stream orders them, and the promise of each would otherwise cost a turn. */
 const AHEAD = 64;
 
@@ -120,6 +123,32 @@ export default async function createModule({ arguments: [mode, ...rest], print, 
       print(`ms ${time}`);
     },
 
+    // All of a flood, on several sockets of one port, and an answer at once to whoever knocks: how many have come by then.
+    async 'udp-flood'() {
+      const [count, receiveBufferSize] = numbers;
+      const first = await openUdp({ multicastAllowAddressSharing: true, receiveBufferSize });
+      const { localPort } = first;
+      const more = Array.from({ length: count - 1 }, () =>
+        openUdp({ multicastAllowAddressSharing: true, receiveBufferSize, localPort }));
+      const sockets = [first, ...await Promise.all(more)];
+      print(`port ${localPort}`);
+      let received = 0n;
+      const readAll = async (/** @type {Awaited<ReturnType<typeof openUdp>>} */ { reader, writer }) => {
+        for (;;) {
+          const { value } = await reader.read();
+          if (!value) throw new Error('the port was lost');
+          received++;
+          const { data, remoteAddress, remotePort } = value;
+          if (begins(data, END)) return;
+          if (begins(data, KNOCK)) {
+            const answer = new BigUint64Array([received]);
+            writer.write({ data: new Uint8Array(answer.buffer), remoteAddress, remotePort });
+          }
+        }
+      };
+      await Promise.race(sockets.map(readAll));
+    },
+
     async 'tcp-upload'() {
       const [port, total, chunk] = numbers;
       const bytes = stream(chunk);
@@ -222,6 +251,11 @@ export default async function createModule({ arguments: [mode, ...rest], print, 
     print(String(error));
     onExit(1);
   }
+}
+
+/** @param {Uint8Array} data @param {number[]} bytes */
+function begins(data, bytes) {
+  return bytes.every((byte, at) => data[at] === byte);
 }
 
 /** @param {number} chunk @returns {Uint8Array} as subject.c */

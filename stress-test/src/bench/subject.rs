@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use socket2::SockRef;
 
 use super::lab::Paths;
+use super::processes::Processes;
 use super::runtime::Runtime;
 use super::sockets::enlarge;
 use super::{Error, Result, fail};
@@ -146,6 +147,14 @@ impl Running {
     /// The port that it serves on.
     pub(super) fn port(&mut self) -> Result<u16> {
         Ok(self.value("port")? as u16)
+    }
+
+    /// Its process, where it has one of its own.
+    pub(super) fn processes(&self) -> Option<Processes> {
+        match &self.process {
+            Process::Own { child, .. } => Some(Processes { root: lock(child).id(), with_root: true }),
+            Process::InChromium { .. } => None,
+        }
     }
 
     /// The value of its next line, which must have this name.

@@ -116,7 +116,7 @@ impl Workload {
         match &self.task {
             Task::Sockets(task) => task.runs_on(runtime),
             Task::Quic(task) => task.runs_on(runtime),
-            Task::Scenario(_) => runtime.runs_the_server(),
+            Task::Scenario(task) => task.runs_on(runtime),
             Task::Program(task) => task.runs_on(runtime),
         }
     }
