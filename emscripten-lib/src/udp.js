@@ -19,7 +19,8 @@ const BUFFER_DEFAULT = 212992;
  * Asked of the system for every socket, in bytes: it holds what arrives while the program computes and nothing can be
  * read, which is not bounded by SO_RCVBUF here; and SO_RCVBUF may be set after the browser has opened the socket. Stripes
  * share it, down to a quarter for each, as a flow comes by one of them alone: all of them full are a flood, and what is
- * behind it waits until they are read (0.3 s with eight times the whole).
+ * behind it waits until they are read (0.3 s with eight times the whole). Chromium gives no socket more than 128 KiB
+ * (ClampUDPBufferSize in services/network/udp_socket.cc; seen in 156).
  */
 const SYSTEM_RECEIVE_BUFFER = 1 << 20;
 const SHARES_MAX = 4;
