@@ -1,4 +1,7 @@
-/** The table of connections: rows are kept and updated, so that focus and selection stay where they are. */
+/**
+ * The table of connections: rows are kept and updated, so that focus and selection stay where they are. Out of sight they
+ * are updated less often: a hundred of them leave the browser a megabyte of garbage each time.
+ */
 import { byId, element } from './dom.js';
 import { formatAge, formatBytes, formatCount, formatMilliseconds } from './format.js';
 
@@ -28,11 +31,23 @@ const COLUMNS = [
   ['Sessions', ({ sessions }) => formatCount(sessions)],
 ];
 
+/** Milliseconds between updates of rows that nobody sees: whoever searches the page, or has it read, finds them. */
+const UNSEEN_INTERVAL = 5000;
+
+/** Without a new layout where nothing has changed. @param {HTMLElement} element @param {string} text */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 export class ConnectionsView {
   #body = /** @type {HTMLTableSectionElement} */ (byId('connections-body'));
   /** @type {Map<number, {row: HTMLElement, cells: HTMLElement[]}>} */
   #rows = new Map();
   #onClose;
+  /** The latest. @type {ConnectionInfo[]} */
+  #connections = [];
+  #isSeen = false;
+  #updated = -Infinity;
 
   /** @param {(id: number) => void} onClose the person wants that connection closed */
   constructor(onClose) {
@@ -41,6 +56,10 @@ export class ConnectionsView {
     const head = COLUMNS.map(([name]) => element('th', { scope: 'col', role: 'columnheader' }, name));
     const last = element('th', { scope: 'col', role: 'columnheader' }, element('span', { class: 'hidden' }, 'Action'));
     byId('connections-head').replaceChildren(...head, last);
+    new IntersectionObserver((changes) => {
+      this.#isSeen = changes.at(-1)?.isIntersecting ?? false;
+      if (this.#isSeen) this.#updateRows();
+    }).observe(byId('connections'));
   }
 
   /** @param {Overview | null} overview null: there is no server */
@@ -49,11 +68,19 @@ export class ConnectionsView {
     const total = overview?.total ?? 0;
     byId('connections-table').hidden = connections.length === 0;
     byId('connections-none').hidden = connections.length > 0;
-    byId('connections-none').textContent = overview ? 'Nobody is connected.' : 'The server is not running.';
-    byId('connections-count').textContent =
+    setText(byId('connections-none'), overview ? 'Nobody is connected.' : 'The server is not running.');
+    setText(byId('connections-count'),
       total > connections.length ? `${formatCount(total)} open, the ${connections.length} busiest shown` :
-      total > 0 ? `${formatCount(total)} open` : '';
+      total > 0 ? `${formatCount(total)} open` : '');
+    // In the order of their numbers: rows that change places under a pointer are closed by mistake.
+    this.#connections = connections.sort((a, b) => a.id - b.id);
+    const isFilled = this.#rows.size > 0 === connections.length > 0;
+    if (!isFilled || this.#isSeen || performance.now() - this.#updated >= UNSEEN_INTERVAL) this.#updateRows();
+  }
 
+  #updateRows() {
+    this.#updated = performance.now();
+    const connections = this.#connections;
     const there = new Set(connections.map(({ id }) => id));
     for (const [id, { row }] of this.#rows) {
       if (there.has(id)) continue;
@@ -61,17 +88,13 @@ export class ConnectionsView {
       row.remove();
       this.#rows.delete(id);
     }
-    // In the order of their numbers: rows that change places under a pointer are closed by mistake.
-    connections.sort((a, b) => a.id - b.id).forEach((connection) => this.#update(connection));
+    connections.forEach((connection) => this.#update(connection));
   }
 
   /** @param {ConnectionInfo} connection */
   #update(connection) {
     const entry = this.#rows.get(connection.id) ?? this.#add(connection);
-    COLUMNS.forEach(([, text], index) => {
-      const now = text(connection);
-      if (entry.cells[index].textContent !== now) entry.cells[index].textContent = now;
-    });
+    COLUMNS.forEach(([, text], index) => setText(entry.cells[index], text(connection)));
   }
 
   /** @param {ConnectionInfo} connection */

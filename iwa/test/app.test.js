@@ -133,6 +133,41 @@ test('the app in Chromium', suite, async (t) => {
     assert.equal(await it.text('#connections-none'), 'The server is not running.');
   });
 
+  await t.test('connections out of sight are not updated each second, and are when they come into sight', async () => {
+    const cell = '#connections-body tr[data-id="3"] [data-name=Lost]';
+    const lost = () => page.$eval(cell, (element) => Number(element.textContent));
+    const countsTold = (/** @type {number} */ times) => page.evaluate((left) => new Promise((resolve) => {
+      const { events } = /** @type {any} */ (globalThis).socketIwa;
+      const hear = (/** @type {CustomEvent} */ { detail }) => {
+        if (!/"stats"/.test(detail.line ?? '') || --left > 0) return;
+        events.removeEventListener('event', hear);
+        resolve(undefined);
+      };
+      events.addEventListener('event', hear);
+    }), times);
+    await it.start('127.0.0.1', '0');
+    await it.state('running');
+    await page.waitForSelector('#connections-body tr');
+    // The time between updates of rows that nobody sees does not pass.
+    await page.evaluate(() => {
+      const now = performance.now();
+      performance.now = () => now;
+      scrollTo(0, 0);
+    });
+    await countsTold(2);
+    assert.ok(await page.$eval('#connections', (section) => section.getBoundingClientRect().top > innerHeight));
+    const before = await lost();
+    await countsTold(2);
+    assert.equal(await lost(), before);
+    await page.$eval('#connections', (section) => section.scrollIntoView());
+    await page.waitForFunction((selector, old) => Number(document.querySelector(selector)?.textContent) > old, {}, cell, before);
+    await page.evaluate(() => {
+      Reflect.deleteProperty(performance, 'now');
+      scrollTo(0, 0);
+    });
+    await it.stop();
+  });
+
   await t.test('charts have their numbers in words and in a table', async () => {
     await it.start('127.0.0.1', '0');
     await it.state('running');

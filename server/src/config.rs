@@ -19,7 +19,8 @@ pub struct Config {
     pub max_handshakes: usize,
     /// A handshake that takes longer is given up, without a word.
     pub handshake_timeout: Duration,
-    /// Streams of each direction that one client may have open at once; one more is a STREAM_LIMIT_ERROR.
+    /// Streams of each direction that one client may have open at once; one more is a STREAM_LIMIT_ERROR. A client has 100 and 8
+    /// of them at first, and the others when it uses more than half of those: each takes memory, open or not.
     pub max_streams: u32,
     /// What one connection can make the server hold: data that no application has read yet, and data that is not
     /// acknowledged. A client that sends more than it may ends with a FLOW_CONTROL_ERROR.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use quinn_proto::crypto::rustls::QuicServerConfig;
 use quinn_proto::{
-    AckFrequencyConfig, ConnectionId, EndpointConfig, MtuDiscoveryConfig, ServerConfig, TransportConfig,
+    AckFrequencyConfig, ConnectionId, Dir, EndpointConfig, MtuDiscoveryConfig, ServerConfig, TransportConfig,
     ValidationTokenConfig, VarInt,
 };
 use ring::{hkdf, hmac};
@@ -15,6 +15,7 @@ use rustls::{CipherSuite, version::TLS13};
 
 use crate::certificates::Resolver;
 use crate::congestion::Congestion;
+use crate::connection::at_first;
 use crate::connection_ids::ConnectionIds;
 use crate::provider::provider;
 use crate::tickets::{MAX_TICKET_LIFETIME, Secrets, TicketingConfig, Tickets};
@@ -142,6 +143,11 @@ impl ServerConfigs {
         self.connection_ids.owner(id).is_some()
     }
 
+    /// Streams of each direction that a client may have open at most.
+    pub(crate) fn max_streams(&self) -> u32 {
+        self.config.max_streams
+    }
+
     /// Whether connections of an application protocol take early data.
     pub(crate) fn takes_early_data(&self, alpn: &[u8]) -> bool {
         self.config.takes_early_data(alpn)
@@ -191,8 +197,9 @@ fn limits(config: &Config) -> String {
     let Memory { receive, stream, datagrams, .. } = Memory::of(config);
     let protocols: Vec<_> = app::ALPN.iter().map(|alpn| config.takes_early_data(alpn)).collect();
     format!(
-        "receive {receive} stream {stream} datagrams {datagrams} streams {} early {protocols:?}",
-        config.max_streams
+        "receive {receive} stream {stream} datagrams {datagrams} streams {} {} early {protocols:?}",
+        at_first(config.max_streams, Dir::Bi),
+        at_first(config.max_streams, Dir::Uni),
     )
 }
 
@@ -210,8 +217,8 @@ fn transport(config: &Config, mtu: u16, congestion: &Congestion) -> Result<Trans
     let memory = Memory::of(config);
     let mut transport = TransportConfig::default();
     transport
-        .max_concurrent_bidi_streams(config.max_streams.into())
-        .max_concurrent_uni_streams(config.max_streams.into())
+        .max_concurrent_bidi_streams(at_first(config.max_streams, Dir::Bi).into())
+        .max_concurrent_uni_streams(at_first(config.max_streams, Dir::Uni).into())
         .stream_receive_window(memory.stream.into())
         .receive_window(memory.receive.into())
         .send_window(memory.send)

@@ -1,6 +1,7 @@
 //! What an application sees of a connection: poll-based handles to it and its streams. They share the state machine
 //! with the loop in `driver` through a `RefCell`, on one thread; they never touch the socket.
 
+mod allowance;
 mod datagrams;
 mod streams;
 
@@ -18,7 +19,9 @@ use quinn_proto::{ConnectionError, ConnectionHandle, Dir, Event, StreamEvent, St
 
 use crate::stats::{self, Stats};
 use crate::timers::Sleep;
+use allowance::Allowance;
 
+pub(crate) use allowance::at_first;
 pub use quinn_proto::SendDatagramError;
 pub(crate) use streams::Interest;
 pub use streams::{ReadError, RecvStream, SendStream, WriteError};
@@ -43,6 +46,7 @@ struct State {
     /// When its client last had a use for it: opened a stream, sent a datagram, or got the last of an answer.
     used: Instant,
     wakers: Wakers,
+    allowance: Allowance,
 }
 
 /// Who waits for what.
@@ -97,6 +101,7 @@ impl Connection {
         proto: quinn_proto::Connection,
         queue: Dirty,
         stats: Rc<Stats>,
+        max_streams: u32,
     ) -> Self {
         let state = State {
             proto,
@@ -109,6 +114,7 @@ impl Connection {
             sessions: Rc::new(()),
             used: Instant::now(),
             wakers: Wakers::default(),
+            allowance: Allowance::of(max_streams),
         };
         Self { state: Rc::new(RefCell::new(state)), handle, queue, stats }
     }
@@ -133,9 +139,12 @@ impl Connection {
     /// Takes the state machine's events and wakes who waits for them.
     pub(crate) fn handle_events(&self) -> Events {
         let mut state = self.state.borrow_mut();
-        let State { proto, lost, established, unanswered, used, wakers, .. } = &mut *state;
+        let State { proto, lost, established, unanswered, used, wakers, allowance, .. } = &mut *state;
         let mut events = Events::default();
         while let Some(event) = proto.poll() {
+            if let Event::Stream(event) = &event {
+                allowance.look(event, proto);
+            }
             match event {
                 Event::Connected => {
                     events.connected = true;

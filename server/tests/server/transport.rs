@@ -178,6 +178,37 @@ async fn a_client_may_have_as_many_streams_as_allowed() {
 }
 
 #[tokio::test]
+async fn a_client_that_uses_its_first_streams_gets_the_others() {
+    let server = Server::start(&["--max-streams", "300"]);
+    let client = Client::new(server.address, server.pin).unwrap();
+    let connection = client.connect(server.address, &[b"echo"]).await.unwrap();
+    let mut streams = Vec::new();
+    // What has not been written to is unknown to the server.
+    while let std::task::Poll::Ready(stream) = futures_util::poll!(std::pin::pin!(connection.open_bi())) {
+        streams.push(stream.unwrap());
+    }
+    assert_eq!(streams.len(), 100);
+    let mut one_way = 0;
+    while futures_util::poll!(std::pin::pin!(connection.open_uni())).is_ready() {
+        one_way += 1;
+    }
+    assert_eq!(one_way, 8);
+    for (send, _) in &mut streams {
+        send.write_all(b"x").await.unwrap();
+    }
+    while streams.len() < 300 {
+        let mut stream = connection.open_bi().await.unwrap();
+        stream.0.write_all(b"x").await.unwrap();
+        streams.push(stream);
+    }
+    let mut last = std::pin::pin!(connection.open_bi());
+    assert!(futures_util::poll!(last.as_mut()).is_pending());
+    let (mut send, mut recv) = streams.pop().unwrap();
+    send.finish().unwrap();
+    assert_eq!(recv.read_to_end(10).await.unwrap(), b"x");
+}
+
+#[tokio::test]
 async fn a_restarted_server_tells_the_clients_of_the_last_one() {
     let scratch = Scratch::new("reset");
     let keys = scratch.path("keys");

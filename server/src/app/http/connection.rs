@@ -52,7 +52,8 @@ pub(in crate::app) async fn serve(context: Rc<Context>, connection: Connection) 
         .enable_webtransport(true)
         .max_webtransport_sessions(MAX_SESSIONS as u64);
     let closing = streams.closing();
-    let mut http = match builder.build(H3Connection(streams)).await {
+    // In a box, as what it needs would stay part of this future, which lasts as long as the connection.
+    let mut http = match Box::pin(builder.build(H3Connection(streams))).await {
         Ok(http) => http,
         Err(error) => return tracing::debug!("http: {error}"),
     };
@@ -79,7 +80,7 @@ pub(in crate::app) async fn serve(context: Rc<Context>, connection: Connection) 
             // still accept streams below that.
             closing.set(true);
             let after_last = ((highest - last) / REQUEST_STEP) as usize + 1;
-            if let Err(error) = http.shutdown(after_last).await {
+            if let Err(error) = Box::pin(http.shutdown(after_last)).await {
                 return tracing::debug!("http: {error}");
             }
             continue;

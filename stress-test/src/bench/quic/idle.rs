@@ -10,13 +10,17 @@ use crate::bench::client::{Client, Counters, ETHERNET};
 use crate::bench::servers::Server;
 
 const CONNECTIONS: usize = 1000;
+/// After these, so many times as many.
+const MORE: usize = 3;
 /// Handshakes at once.
 const AT_ONCE: usize = 8;
 /// Connections before those that count: code is compiled, pools are filled.
 const FIRST: usize = 50;
 const ALPN: &str = "hq-interop";
 
-/// KiB for each: resident memory of the server and of all that runs it, and WebAssembly's own, which grows in steps.
+/// KiB for each: resident memory of the server and of all that runs it, for the first ones and for those that follow, by when
+/// heaps that hold garbage until it is collected are as large as they get; and WebAssembly's own for all of them, which grows
+/// in steps.
 pub(super) async fn measure(server: &Server, scale: f64) -> Result<Vec<f64>> {
     let client = Client::new(server, ETHERNET)?;
     let config = client.configured(ALPN, false);
@@ -24,11 +28,14 @@ pub(super) async fn measure(server: &Server, scale: f64) -> Result<Vec<f64>> {
     let mut kept = connections(&client, &config, FIRST).await?;
     let before = look(server).await?;
     kept.extend(connections(&client, &config, count).await?);
-    let after = look(server).await?;
+    let first = look(server).await?;
+    kept.extend(connections(&client, &config, MORE * count).await?);
+    let all = look(server).await?;
     client.finish().await;
-    let resident = (after.0 - before.0) / 1024.0 / count as f64;
-    let wasm = after.1.zip(before.1).map(|(after, before)| (after - before) / 1024.0 / count as f64);
-    Ok(std::iter::once(resident).chain(wasm).collect())
+    let each = |after: f64, before: f64, count: usize| (after - before) / 1024.0 / count as f64;
+    let resident = [each(first.0, before.0, count), each(all.0, first.0, MORE * count)];
+    let wasm = all.1.zip(before.1).map(|(after, before)| each(after, before, (1 + MORE) * count));
+    Ok(resident.into_iter().chain(wasm).collect())
 }
 
 async fn connections(client: &Client, config: &ClientConfig, count: usize) -> Result<Vec<Connection>> {

@@ -107,8 +107,8 @@ pub(super) fn all() -> Vec<Workload> {
     }));
     all.push(one(
         "quic-idle",
-        "1,000 connections that do nothing: resident memory each",
-        &[("", Unit::Kibibytes), ("wasm", Unit::Kibibytes)],
+        "1,000 connections that do nothing, and 3,000 more: resident memory each",
+        &[("", Unit::Kibibytes), ("more", Unit::Kibibytes), ("wasm", Unit::Kibibytes)],
         Idle,
     ));
     all.extend([1, 2].map(|count| {
