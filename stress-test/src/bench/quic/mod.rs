@@ -146,7 +146,12 @@ impl Task {
             Runtime::Quinn => {
                 matches!(
                     self,
-                    Self::Handshakes(_) | Self::Download { .. } | Self::Streams | Self::Connections(_) | Self::Idle
+                    Self::Handshakes(_)
+                        | Self::Download { .. }
+                        | Self::Streams
+                        | Self::Connections(_)
+                        | Self::Lossy(_)
+                        | Self::Idle
                 )
             }
             Runtime::ChromiumBare | Runtime::NodeBare => matches!(self, Self::Download { payload: ETHERNET }),
