@@ -55,7 +55,7 @@ async fn path(recv: &mut RecvStream) -> Option<String> {
 async fn answer(context: &Context, path: &str, send: &mut SendStream) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(bytes) = BytesStream::at(path) {
         for chunk in bytes {
-            send.write_all(&chunk).await?;
+            send.write_chunk(chunk).await?;
         }
         return Ok(send.finish()?);
     }

@@ -137,11 +137,29 @@ impl SendStream {
     ///
     /// When the client stopped the stream, it is closed, or the connection is lost.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, WriteError>> {
+        self.poll_write_with(cx, |mut stream| stream.write(data))
+    }
+
+    /// As [`poll_write`](Self::poll_write), without a copy: takes what there is room for off the front of `chunk`, and holds
+    /// the memory that is behind it until the client has acknowledged it.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_write`](Self::poll_write).
+    pub fn poll_write_chunk(&mut self, cx: &mut Context<'_>, chunk: &mut Bytes) -> Poll<Result<(), WriteError>> {
+        self.poll_write_with(cx, |mut stream| stream.write_chunks(std::slice::from_mut(chunk)).map(drop))
+    }
+
+    fn poll_write_with<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(quinn_proto::SendStream<'_>) -> Result<R, ProtoWriteError>,
+    ) -> Poll<Result<R, WriteError>> {
         let mut state = self.connection.state.borrow_mut();
         if let Some(error) = &state.lost {
             return Poll::Ready(Err(WriteError::Connection(error.clone())));
         }
-        match state.proto.send_stream(self.id).write(data) {
+        match write(state.proto.send_stream(self.id)) {
             Ok(written) => {
                 drop(state);
                 self.connection.mark_dirty();
@@ -165,6 +183,19 @@ impl SendStream {
         while !data.is_empty() {
             let written = poll_fn(|cx| self.poll_write(cx, data)).await?;
             data = &data[written..];
+        }
+        Ok(())
+    }
+
+    /// Writes all of `chunk`, as [`poll_write_chunk`](Self::poll_write_chunk): for what the application has made itself. What
+    /// a client has sent is a small part of larger memory, of which the client could thus have much held.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_write`](Self::poll_write).
+    pub async fn write_chunk(&mut self, mut chunk: Bytes) -> Result<(), WriteError> {
+        while !chunk.is_empty() {
+            poll_fn(|cx| self.poll_write_chunk(cx, &mut chunk)).await?;
         }
         Ok(())
     }

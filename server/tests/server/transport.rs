@@ -108,6 +108,28 @@ async fn a_client_that_knows_how_is_asked_for_fewer_acknowledgements() {
     assert_eq!(connection.stats().frame_rx.ack_frequency, 1);
 }
 
+/// RFC 9000, section 18.2: what a client takes may be less than the path carries. On loopback that is much less.
+#[tokio::test]
+async fn datagrams_grow_to_what_the_client_takes() {
+    const TAKEN: u16 = 1452;
+    let server = Server::start(&[]);
+    let mut config = quinn::EndpointConfig::default();
+    config.max_udp_payload_size(TAKEN).unwrap();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let endpoint = quinn::Endpoint::new(config, None, socket, Arc::new(quinn::TokioRuntime)).unwrap();
+    let mut tls = socket_iwa_native::tls(server.pin.verifier());
+    tls.alpn_protocols = vec![b"h3".to_vec()];
+    let connecting = endpoint.connect_with(socket_iwa_native::quic(tls), server.address, "localhost").unwrap();
+    let connection = connecting.await.unwrap();
+    let http = Http::new(connection.clone()).await.unwrap();
+    length_of(&http, "/bytes/1000000").await;
+    let before = connection.stats().udp_rx;
+    length_of(&http, "/bytes/1000000").await;
+    let after = connection.stats().udp_rx;
+    let mean = (after.bytes - before.bytes) / (after.datagrams - before.datagrams);
+    assert!(mean > u64::from(TAKEN) * 19 / 20, "{mean} bytes a datagram");
+}
+
 #[tokio::test]
 async fn keep_alive_outlasts_the_idle_timeout() {
     let mut server = Server::start(&["--idle-timeout", "2", "--keep-alive", "1", "--stats-interval", "1"]);

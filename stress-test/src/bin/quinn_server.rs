@@ -1,19 +1,18 @@
 //! What this project's server is held against natively: quinn's own endpoint on tokio, with quinn's defaults, which serves
-//! `GET /bytes/N` in HTTP/0.9 (ALPN hq-interop) and prints the same ready line. Ends with its standard input.
+//! `GET /bytes/N` in HTTP/0.9 (ALPN hq-interop), the same bytes made in the same way, and prints the same ready line. Ends
+//! with its standard input.
 
 use std::error::Error;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, EndpointConfig, MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use socket_iwa_server::http::BytesStream;
 use tokio::io::AsyncReadExt;
 
-/// As this project's server: what a stream gets at a time, the longest download, the largest datagram.
-const CHUNK: usize = 64 << 10;
-const MAX: u64 = 1 << 30;
+/// As this project's server.
 const MAX_DATAGRAM: u16 = 65_527;
 const ALPN: &[u8] = b"hq-interop";
 const MAX_REQUEST: usize = 4096;
@@ -77,12 +76,8 @@ async fn serve(endpoint: &Endpoint) {
 async fn answer(mut send: quinn::SendStream, mut recv: quinn::RecvStream) -> Option<()> {
     let request = recv.read_to_end(MAX_REQUEST).await.ok()?;
     let request = String::from_utf8(request).ok()?;
-    let mut left: u64 = request.trim_end().strip_prefix("GET /bytes/")?.parse().ok().filter(|length| *length <= MAX)?;
-    let chunk = Bytes::from(vec![7; CHUNK]);
-    while left > 0 {
-        let piece = chunk.slice(..CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)));
-        left -= piece.len() as u64;
-        send.write_chunk(piece).await.ok()?;
+    for chunk in BytesStream::at(request.trim_end().strip_prefix("GET ")?)? {
+        send.write_chunk(chunk).await.ok()?;
     }
     send.finish().ok()
 }

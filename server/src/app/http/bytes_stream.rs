@@ -2,26 +2,29 @@
 
 use bytes::Bytes;
 
-/// The most bytes that can be asked for: 1 GiB.
+/// The most bytes that a client can ask for: 1 GiB.
 const MAX: u64 = 1 << 30;
 /// Bytes made at a time: what one download holds in memory beside the stream's own send buffer.
 const CHUNK: usize = 64 << 10;
 
-/// Little-endian 64-bit words; word k is SplitMix64's finaliser of (k + 1) · 0x9E3779B97F4A7C15, that is, SplitMix64
+/// Chunks of at most 64 KiB of little-endian 64-bit words; word k is SplitMix64's finaliser of (k + 1) · 0x9E3779B97F4A7C15, that is, SplitMix64
 /// seeded with 0 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-pub(crate) struct BytesStream {
+#[derive(Clone, Debug)]
+pub struct BytesStream {
     next_word: u64,
     left: u64,
 }
 
 impl BytesStream {
     /// The first `length` bytes of the stream.
-    pub(super) fn new(length: u64) -> Self {
+    #[must_use]
+    pub fn new(length: u64) -> Self {
         Self { next_word: 0, left: length }
     }
 
-    /// The stream at a path, `/bytes/N`; None at another, or if N is no length.
-    pub(crate) fn at(path: &str) -> Option<Self> {
+    /// The stream at a path, `/bytes/N`; None at another, or if N is no length, or more than 1 GiB.
+    #[must_use]
+    pub fn at(path: &str) -> Option<Self> {
         length(path.strip_prefix("/bytes/")?).map(Self::new)
     }
 }

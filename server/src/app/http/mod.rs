@@ -34,7 +34,7 @@ mod responder;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 pub use body::Body;
-pub(super) use bytes_stream::BytesStream;
+pub use bytes_stream::BytesStream;
 pub(super) use connection::serve;
 pub use exchange::{Exchange, HttpError};
 pub(crate) use files::Root;
