@@ -6,9 +6,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 target=wasm32-unknown-emscripten
 config=(--config .cargo/wasm.toml
-  # Of what derived Debug prints, the name of the variant or the type without what is in it. Not for other programs that
-  # are built with that file: theirs may say more by it.
-  --config "target.$target.rustflags=['-Zfmt-debug=shallow']")
+  # Not for other programs that are built with that file. Of what derived Debug prints, the name of the variant or the type
+  # without what is in it: theirs may say more by it. rustc itself inlines the smallest functions, as it does without its
+  # options for size: what LLVM then makes of the rest is smaller.
+  --config "target.$target.rustflags=['-Zfmt-debug=shallow', '-Zinline-mir=yes', '-Zinline-mir-threshold=30',
+    '-Zinline-mir-hint-threshold=60']"
+  # ring for size: what it does for each packet has a crate of its own here, packet-protection/.
+  --config 'profile.wasm.package.ring.opt-level="s"'
+  --config "env.CFLAGS_${target//-/_}='-Os -msimd128'")
 build=(build --locked --package socket-iwa-server --profile wasm --target "$target")
 if [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
   # A standard library that is installed (rustup target add) has its messages of panics, and fits no program without.
