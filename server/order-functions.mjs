@@ -23,7 +23,6 @@ const NAMES_OF_FUNCTIONS = 1;
 const KIND_FUNCTION = 0;
 const KIND_TABLE = 1;
 const KIND_MEMORY = 2;
-const KIND_GLOBAL = 3;
 const HAS_MAXIMUM = 1;
 
 /** Reads a module, or a part of one, from its beginning on. */
@@ -95,10 +94,9 @@ function importedFunctions(section) {
       const limits = reader.byte();
       reader.number();
       if (limits & HAS_MAXIMUM) reader.number();
-    } else if (kind === KIND_GLOBAL) {
-      reader.at += 2;
     } else {
-      throw new Error(`an import is of kind ${kind}`);
+      // A global's type and whether it changes.
+      reader.at += 2;
     }
   }
   return functions;
