@@ -18,7 +18,7 @@ fn main() {
     }
     // Under Node a directory of the system can be mounted, to be served.
     println!("cargo:rustc-link-arg-bins=-lnodefs.js");
-    // build-wasm.sh orders functions by their names, and writes them to a file.
+    // build-wasm.sh writes the names of functions to a file.
     println!("cargo:rustc-link-arg-bins=--profiling-funcs");
     println!("cargo:rustc-link-arg-bins=-O3");
 }

@@ -25,7 +25,7 @@ impl FromStr for Command {
                 "standard input: {line:?} is no command: {{\"connections\": 1 to {MAX_LISTED}}} or {{\"close\": id}}"
             )
         };
-        let Ok(Value::Object(fields)) = serde_json::from_str(line) else { return Err(wrong()) };
+        let Ok(Value::Object(fields)) = serde_json::from_slice(line.as_bytes()) else { return Err(wrong()) };
         let mut fields = fields.iter();
         let (Some((name, value)), None) = (fields.next(), fields.next()) else { return Err(wrong()) };
         match (name.as_str(), value.as_u64()) {

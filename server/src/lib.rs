@@ -22,6 +22,7 @@ mod connection;
 mod connection_ids;
 mod driver;
 mod gateway;
+mod json;
 mod overview;
 mod provider;
 mod qlog;

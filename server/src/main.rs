@@ -1,6 +1,9 @@
 //! The server's program: what it prints, and with which code it exits.
 
 mod arguments;
+mod json;
+#[cfg(any(test, target_os = "emscripten"))]
+mod log;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -29,6 +32,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    #[cfg(target_os = "emscripten")]
+    tracing::subscriber::set_global_default(log::Log(arguments.log)).expect("it is the only one");
+    #[cfg(not(target_os = "emscripten"))]
     tracing_subscriber::fmt()
         .with_max_level(arguments.log)
         .with_writer(std::io::stderr)
@@ -160,7 +166,7 @@ fn serve(arguments: &Arguments, peers: Option<Peers>) -> Result<(), Failure> {
         .run(&stop, arguments.stats_interval, |event| match event {
             Event::Stats(stats) => {
                 let stats = stats.to_json();
-                print(&json!({ "stats": stats }), &stats.to_string());
+                print(&json!({ "stats": stats }), &json::text(&stats));
             }
             Event::Certificate(published) => {
                 let certificate = json!({
@@ -176,7 +182,7 @@ fn serve(arguments: &Arguments, peers: Option<Peers>) -> Result<(), Failure> {
             }
             Event::Connections(overview) => {
                 let connections = overview.to_json();
-                print(&json!({ "connections": connections }), &connections.to_string());
+                print(&json!({ "connections": connections }), &json::text(&connections));
             }
             Event::Closed { id, found } => {
                 let said = if found { "closed" } else { "not there" };
@@ -202,7 +208,8 @@ fn names(listen: SocketAddr) -> Vec<String> {
 /// Prints to standard output; that nobody reads it any more is no reason to stop serving.
 fn print(json: bool, value: &Value, text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let written = if json { writeln!(stdout, "{value}") } else { writeln!(stdout, "{text}") };
+    let text = if json { &json::text(value) } else { text };
+    let written = writeln!(stdout, "{text}");
     if let Err(error) = written.and_then(|()| stdout.flush()) {
         tracing::debug!("standard output: {error}");
     }

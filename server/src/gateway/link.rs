@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::exchange::{HostSession, HostSocket, Receiving, Sending};
 use super::frame::{Close, Frame, Kind, LAST, MAX_DATA, Malformed, TEXT};
 use crate::connection::register;
+use crate::json;
 
 /// Bytes of an exchange that either side may send before the other has taken any. Enough for a link that takes a third of a
 /// millisecond there and back, as a worker's messages do, to carry 400 MB/s.
@@ -336,7 +337,7 @@ impl Link {
         state.open[pool as usize] += 1;
         state.opened += 1;
         let id = 2 * state.opened;
-        state.send(id, Kind::Open(head.to_string().into()));
+        state.send(id, Kind::Open(json::text(head).into()));
         state.exchanges.insert(id, Exchange { pool: Some(pool), ..exchange });
         Some(id)
     }

@@ -92,7 +92,7 @@ impl Gateway {
         let handled = Handled::from_json(&hello)?;
         let mut answer = BytesMut::new();
         let hello = json!({ "version": VERSION, "window": WINDOW });
-        Frame { id: 0, kind: Kind::Hello(hello.to_string().into()) }.encode(&mut answer);
+        Frame { id: 0, kind: Kind::Hello(crate::json::text(&hello).into()) }.encode(&mut answer);
         stream
             .write_all(&answer)
             .and_then(|()| stream.set_nonblocking(true))
@@ -192,7 +192,10 @@ impl Handled {
             let Some(paths) = hello.get(name) else { return Ok(Vec::new()) };
             let paths = paths.as_array().ok_or_else(|| format!("the host's hello: {name} is no array"))?;
             let path = |path: &Value| path.as_str().filter(|path| path.starts_with('/')).map(str::to_owned);
-            let wrong = |it: &Value| format!("the host's hello: {it} of {name} is no path, which begins with a slash");
+            let wrong = |it: &Value| {
+                let it = crate::json::text(it);
+                format!("the host's hello: {it} of {name} is no path, which begins with a slash")
+            };
             paths.iter().map(|it| path(it).ok_or_else(|| wrong(it))).collect()
         };
         Ok(Self {

@@ -93,7 +93,7 @@ impl Message {
     pub(super) fn encode(&self, out: &mut BytesMut) {
         let start = out.len();
         out.put_bytes(0, HEADER);
-        let mut json = |value: Value| out.put_slice(value.to_string().as_bytes());
+        let mut json = |value: Value| out.put_slice(crate::json::text(&value).as_bytes());
         let kind = match self {
             Self::Start(Start { listen, certificate, tickets }) => {
                 json(json!([listen.to_string(), certificate.to_json(), tickets]));

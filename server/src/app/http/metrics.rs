@@ -5,6 +5,7 @@ use std::fmt::Write;
 use socket_iwa::platform;
 
 use crate::app::Context;
+use crate::json;
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -21,6 +22,7 @@ pub(super) fn text(context: &Context) -> String {
             // A counter's name ends so (OpenMetrics, section 5.1).
             (format!("{}_total", name.trim_end_matches("_total")), "counter")
         };
+        let value = json::text(value);
         // Writing to a string does not fail.
         let _ = writeln!(text, "# TYPE socket_iwa_{name} {kind}\nsocket_iwa_{name} {value}");
     }

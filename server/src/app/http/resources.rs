@@ -25,6 +25,7 @@ use super::metrics;
 use super::respond::{TEXT, head, text};
 use super::responder::Responder;
 use crate::app::Context;
+use crate::json;
 
 const INDEX: &str = concat!(
     "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Socket.IWA</title>\n",
@@ -160,7 +161,7 @@ async fn upload(mut body: Body, response: Responder) -> Result<(), HttpError> {
         length += chunk.len();
     }
     let hash: String = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let answer = format!("{}\n", serde_json::json!({ "bytes": length, "sha256": hash }));
+    let answer = json::text(&serde_json::json!({ "bytes": length, "sha256": hash })) + "\n";
     response.send(head(StatusCode::OK, "application/json", None).map(|()| answer)).await
 }
 
