@@ -42,7 +42,7 @@ named=$built/socket_iwa_server.named.wasm
 ordered=$built/socket_iwa_server.ordered.wasm
 symbols=target/dist/socket-iwa-server.js.symbols
 # By name first, so that what is found does not depend on the order of the linker.
-wasm_opt "$built/socket_iwa_server.wasm" -g -O3 --low-memory-unused --reorder-functions-by-name -o "$named"
+wasm_opt "$built/socket_iwa_server.wasm" -g -O3 --reorder-functions-by-name -o "$named"
 node server/order-functions.mjs "$named" "$ordered"
 wasm_opt "$ordered" -g --reorder-functions-by-name --symbolmap="$symbols" -o "$ordered"
 # Without the places before the names.
