@@ -60,7 +60,7 @@ const SNDBUF_MIN = 4608;
 /** Where Linux has net.core.rmem_max and wmem_max. Half of what a flood may cost (datagram-queue.js). */
 const BUFFER_MAX = 16 * 1024 * 1024;
 /** On two cores sixteen gain little over four, and lose it again in small requests (docs/performance.md). */
-const STRIPES_MAX = 32;
+const STRIPES_MAX = 16;
 /** Seconds: Linux's MAX_TCP_KEEPIDLE. */
 const KEEP_IDLE_MAX = 32767;
 

@@ -27,12 +27,12 @@ pub fn wasm_memory() -> Option<u64> {
 ///
 /// In Chromium a datagram's `write()` is one IPC round trip, so writes on several sockets of one port go out in parallel, and
 /// what is sent together is taken together. The library opens four and adds to them while sending needs more
-/// (docs/performance.md has what that saves).
+/// (docs/performance.md has what sixteen save).
 ///
 /// In WebAssembly ring seals about six times faster with ChaCha20-Poly1305 than with AES-128-GCM; natively it is the other
 /// way round.
 pub const DEFAULTS: Defaults = if cfg!(target_family = "wasm") {
-    Defaults { stripes: 32, receive_buffer: 4 << 20, prefer_chacha20: true }
+    Defaults { stripes: 16, receive_buffer: 4 << 20, prefer_chacha20: true }
 } else {
     Defaults { stripes: 1, receive_buffer: 16 << 20, prefer_chacha20: false }
 };

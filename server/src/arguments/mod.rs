@@ -221,7 +221,7 @@ mod tests {
             ("--json --json", "the argument '--json' cannot be used multiple times"),
             ("--listen here", "invalid value 'here' for '--listen <ADDR:PORT>': invalid socket address syntax"),
             ("--retry maybe", "invalid value 'maybe' for '--retry <WHEN>': possible values: always, under-load, never"),
-            ("--stripes 33", "invalid value '33' for '--stripes <NUMBER>': 33 is not in 1..=32"),
+            ("--stripes 17", "invalid value '17' for '--stripes <NUMBER>': 17 is not in 1..=16"),
             ("--max-streams 4294967296", "4294967296 is not in 0..=4294967295"),
             ("--cert a", "the argument '--cert <FILE>' needs '--key' beside it"),
             ("--no-early-data --echo-early-data", "'--echo-early-data' cannot be used with '--no-early-data'"),

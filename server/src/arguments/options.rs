@@ -237,9 +237,9 @@ const TRANSPORT: &[Opt] = &[
     value(
         "stripes",
         "NUMBER",
-        "Browser sockets to spread the port over, 1 to 32: four, and more while sending needs them; without effect \
+        "Browser sockets to spread the port over, 1 to 16: four, and more while sending needs them; without effect \
          elsewhere",
-        |to, given| set(&mut to.stripes, number(given, 1..=32)),
+        |to, given| set(&mut to.stripes, number(given, 1..=16)),
     )
     .default(|by| by.stripes.to_string()),
     value(

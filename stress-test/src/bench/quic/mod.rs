@@ -18,7 +18,7 @@ use handshakes::Handshake;
 /// A transfer is this many times as long where a profile of the server is taken: of its whole life.
 const PROFILED: f64 = 3.0;
 /// Browser sockets of the bare sender: as many as the server comes to.
-const STRIPES: usize = 32;
+const STRIPES: usize = 16;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Task {
@@ -80,7 +80,7 @@ pub(super) fn all() -> Vec<Workload> {
         ),
         one(
             "quic-download-1452",
-            "the same, datagrams of 1452 bytes (bare: datagrams alone, 32 sockets)",
+            "the same, datagrams of 1452 bytes (bare: datagrams alone, 16 sockets)",
             &bulk,
             Download { payload: ETHERNET },
         ),
