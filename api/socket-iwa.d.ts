@@ -220,7 +220,7 @@ export interface ProgramOptions {
    * their directories is the result of `files`.
    */
   files?: Readonly<Record<string, FileContent>>;
-  /** Where it starts: '/work' where files are given, '/' otherwise. */
+  /** Where it starts: '/files' where files are given, '/' otherwise. */
   cwd?: string;
   /** Read as the program reads. Without it, standard input is Emscripten's own, which has none in a worker. */
   stdin?: StandardInput;

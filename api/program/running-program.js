@@ -19,7 +19,7 @@ import { bytesOf, mountsOf, resolvePath } from './given-files.js';
 const SAVE_LIMIT = 5000;
 
 /** Where a program that is given files starts, unless its owner says. */
-const DIRECTORY = '/work';
+const DIRECTORY = '/files';
 
 /** @implements {Program} */
 export class RunningProgram {

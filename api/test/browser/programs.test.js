@@ -95,11 +95,11 @@ for (const [runtime, { skip, run }] of Object.entries(runtimes)) {
   });
 
   const files = {
-    'nested/in.txt': 'words\n', 'changed.txt': 'old', '/work/kept.txt': 'same', 'old-name': 'renamed', 'removed.txt': '', 'removed/': '',
+    'nested/in.txt': 'words\n', 'changed.txt': 'old', '/files/kept.txt': 'same', 'old-name': 'renamed', 'removed.txt': '', 'removed/': '',
   };
   const changed = {
-    '/work/changed.txt': 'new text\n', '/work/made/deep/out.txt': 'made\n', '/work/new-name': 'renamed',
-    '/work/old-name': null, '/work/removed.txt': null, '/work/removed': null,
+    '/files/changed.txt': 'new text\n', '/files/made/deep/out.txt': 'made\n', '/files/new-name': 'renamed',
+    '/files/old-name': null, '/files/removed.txt': null, '/files/removed': null,
   };
   for (const [how, options] of /** @type {[string, Options][]} */ ([
     ['a program that ends', { args: ['files'] }], ['one that aborts', { args: ['files', 'abort'] }],
@@ -108,7 +108,7 @@ for (const [runtime, { skip, run }] of Object.entries(runtimes)) {
     test(`${runtime}: files go in, and what was changed comes out, of ${how}`, limits, async () => {
       const told = await run('exits.js', { files, ...options });
       assert.match(told.stdout, /^read words\ndone\n/);
-      const { '/work/made/big.bin': big, ...rest } = told.files;
+      const { '/files/made/big.bin': big, ...rest } = told.files;
       assert.equal(big?.length, 100);
       assert.deepEqual(rest, changed);
     });
@@ -162,6 +162,6 @@ test('Chromium: a program elsewhere, a file that is a URL, a worker that is not 
   assert.match(said, /^read document\.title/);
   assert.deepEqual(errors.map(({ code }) => code), ['EINVAL', 'ENOENT', 'ERR_WORKER']);
   assert.match(errors[0].message, /loaded from the app's own origin/);
-  assert.match(errors[1].message, /reading a of \/work: .*\/none: HTTP status 404/);
+  assert.match(errors[1].message, /reading a of \/files: .*\/none: HTTP status 404/);
   assert.match(errors[2].message, /\/none\.js, in which programs run, could not be loaded: .*program\/thread\.js/);
 });

@@ -13,27 +13,27 @@ const directory = mkdtempSync(path.join(tmpdir(), 'socket-iwa-program-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
 test('paths are the program’s, whatever stands in them', () => {
-  assert.deepEqual(['a', './b/../c', '/d/', '../../e'].map((name) => resolvePath(name, '/work')), ['/work/a', '/work/c', '/d', '/e']);
+  assert.deepEqual(['a', './b/../c', '/d/', '../../e'].map((name) => resolvePath(name, '/files')), ['/files/a', '/files/c', '/d', '/e']);
 });
 
 test('files make directories, each in one place, and directories come before what is in them', async () => {
   const mounts = await mountsOf({
     'a/b/c.txt': 'text', 'd.bin': Uint8Array.of(1, 2), '/data/x': new Blob(['blob']), '/data/sub/y': new ArrayBuffer(3), '/empty/': '',
     'url': new URL('file:///etc/hosts'),
-  }, '/work');
+  }, '/files');
   const shown = mounts.map(({ at, entries }) =>
     [at, ...entries.map((entry) => `${entry.type} ${entry.path}${entry.type === 'file' ? ` ${entry.url ?? entry.data?.length}` : ''}`)]);
   assert.deepEqual(shown.sort(), [
     ['/data', 'directory sub', 'file sub/y 3', 'file x 4'],
     ['/empty'],
-    ['/work', 'directory a', 'directory a/b', 'file a/b/c.txt 4', 'file d.bin 2', 'file url file:///etc/hosts'],
+    ['/files', 'directory a', 'directory a/b', 'file a/b/c.txt 4', 'file d.bin 2', 'file url file:///etc/hosts'],
   ]);
 });
 
 test('files that cannot be are said', async () => {
-  await assert.rejects(mountsOf({ '/top': '' }, '/work'), /the program's root directory holds no files: name one below, as \/data\/top/);
-  await assert.rejects(mountsOf({ '/dev/null': '' }, '/work'), /that is Emscripten's own/);
-  await assert.rejects(mountsOf({ a: /** @type {any} */ (7) }, '/work'), /\/work\/a: a string, an ArrayBuffer.*not number/);
+  await assert.rejects(mountsOf({ '/top': '' }, '/files'), /the program's root directory holds no files: name one below, as \/data\/top/);
+  await assert.rejects(mountsOf({ '/dev/null': '' }, '/files'), /that is Emscripten's own/);
+  await assert.rejects(mountsOf({ a: /** @type {any} */ (7) }, '/files'), /\/files\/a: a string, an ArrayBuffer.*not number/);
 });
 
 test('a text tells whether emcc made it, and how it is loaded', () => {

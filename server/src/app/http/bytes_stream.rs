@@ -7,8 +7,8 @@ const MAX: u64 = 1 << 30;
 /// Bytes made at a time: what one download holds in memory beside the stream's own send buffer.
 const CHUNK: usize = 64 << 10;
 
-/// Chunks of at most 64 KiB of little-endian 64-bit words; word k is SplitMix64's finaliser of (k + 1) · 0x9E3779B97F4A7C15, that is, SplitMix64
-/// seeded with 0 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+/// Chunks of at most 64 KiB of little-endian 64-bit words; word k is SplitMix64's finaliser of
+/// (k + 1) · 0x9E3779B97F4A7C15, that is, SplitMix64 seeded with 0 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
 #[derive(Clone, Debug)]
 pub struct BytesStream {
     next_word: u64,
