@@ -34,7 +34,7 @@
   const modules = [
     'abi.js', 'address.js', 'datagram-queue.js', 'byte-queue.js', 'timers.js', 'attempt.js', 'browser-errors.js',
     'socket-base.js', 'udp-stripe.js', 'udp-multicast.js', 'udp-port.js', 'udp.js', 'tcp-writer.js', 'tcp-port.js',
-    'tcp-listener.js', 'tcp-lifecycle.js', 'tcp.js', 'channel.js', 'memory.js', 'multicast-options.js', 'options.js', 'descriptors.js',
+    'tcp-listener.js', 'tcp-lifecycle.js', 'tcp.js', 'channel.js', 'pair.js', 'memory.js', 'multicast-options.js', 'options.js', 'descriptors.js',
     'guarded.js', 'poll.js', 'epoll.js', 'stdin.js', 'stream-transfer.js', 'syscalls.js', 'addrinfo.js', 'services.js',
     'made-up-addresses.js', 'dns-message.js', 'dns-resolver.js', 'resolvers.js', 'names.js', 'suspendable.js',
     'library.js',
@@ -141,6 +141,9 @@ return createLibrary({
 
     // Each returns a number, or a Promise when it has to wait: see suspendable.js. Each has as many parameters as its C signature, unused ones included: -sMEMORY64 converts pointers by position.
     __syscall_socket: (domain, type, protocol, u1, u2, u3) => DirectSockets.socket(domain, type, protocol),
+    // Called by socketpair.c.
+    __directsockets_socketpair__sig: 'iiiip',
+    __directsockets_socketpair: (domain, type, protocol, fds) => DirectSockets.socketpair(domain, type, protocol, fds),
     __syscall_bind: (fd, addr, len, u1, u2, u3) => DirectSockets.bind(fd, addr, len),
     __syscall_connect: (fd, addr, len, u1, u2, u3) => DirectSockets.connect(fd, addr, len),
     __syscall_listen: (fd, backlog, u1, u2, u3, u4) => DirectSockets.listen(fd, backlog),
@@ -232,7 +235,7 @@ return createLibrary({
   /** `directsockets_NAME`, on the main runtime thread, does what the import NAME did. */
   const onMainThread = (name) => {
     const parameters = Array.from({ length: library[name].length }, (_, index) => `a${index}`).join(', ');
-    const there = `directsockets_${name.replace(/^__syscall_/, '')}`;
+    const there = `directsockets_${name.replace(/^__(syscall|directsockets)_/, '')}`;
     library[there] = eval(`(${parameters}) => attemptForThread((${library[name]})(${parameters}))`);
     library[there + '__deps'] = ['$attemptForThread', ...library[name + '__deps']];
     library[there + '__proxy'] = 'sync';
@@ -246,16 +249,16 @@ return createLibrary({
 #endif
 
   for (const name of Object.keys(library)) {
-    if (!/^(__syscall_|fd_|get|_emscripten_)/.test(name) || name.endsWith('__deps')) continue;
+    if (!/^(__(syscall|directsockets)_|fd_|get|_emscripten_)/.test(name) || /__(deps|sig)$/.test(name)) continue;
     library[name + '__deps'] ??= ['$DirectSockets'];
     // Not Emscripten's way of suspending, of which the stock poll() has the mark.
     library[name + '__async'] = false;
 #if PTHREADS
     onMainThread(name);
 #else
-    const signature = LibraryManager.library[name + '__sig'];
+    const signature = library[name + '__sig'] ?? LibraryManager.library[name + '__sig'];
     // A lookup has an answer where nothing can suspend.
-    const catches = !/^(__syscall_|fd_)/.test(name);
+    const catches = !/^(__(syscall|directsockets)_|fd_)/.test(name);
     const suspendable = `_${name} = ` +
       `DirectSockets.makeSuspendable(_${name}, '${signature}', {{{ MEMORY64 ? 'true' : 'false' }}}, ${catches});`;
     library[name + '__postset'] =

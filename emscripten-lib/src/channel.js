@@ -1,7 +1,7 @@
 // A channel between the program and the JavaScript that runs it (Module.directSockets.channels): a connected stream socket
 // without addresses, as an end of socketpair(AF_UNIX, SOCK_STREAM) is, whose other end is a pair of WHATWG streams of
 // bytes. Reading ahead, queues, ends and readiness are those of any stream socket (tcp.js), on streams that lose nothing.
-import { AF_UNIX, EOPNOTSUPP } from './abi.js';
+import { AF_UNIX, EBADF } from './abi.js';
 import { TcpSocket } from './tcp.js';
 
 /** The descriptor of the first channel: behind standard error's. */
@@ -27,14 +27,15 @@ export class ChannelSocket extends TcpSocket {
     this.state = 'connected';
   }
 
-  /** @override @returns {never} */
+  /** Unnamed, as both are. @override @returns {any} */
   localEndpoint() {
-    throw EOPNOTSUPP;
+    if (this.state === 'closed') throw EBADF;
+    return undefined;
   }
 
-  /** @override @returns {never} */
+  /** @override @returns {any} */
   peerEndpoint() {
-    throw EOPNOTSUPP;
+    return this.localEndpoint();
   }
 }
 

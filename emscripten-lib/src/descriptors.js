@@ -4,7 +4,7 @@ import {
   EBADF, EFAULT, EMFILE, ENOTSOCK, ENOTTY, FIONBIO, FIONREAD, O_NONBLOCK, O_RDWR, S_IFDIR, S_IFSOCK, SOCK_STREAM,
 } from './abi.js';
 
-/** @typedef {import('./udp.js').UdpSocket | import('./tcp.js').TcpSocket} Socket */
+/** @typedef {import('./udp.js').UdpSocket | import('./tcp.js').TcpSocket | import('./pair.js').PairEnd} Socket */
 
 /**
  * What the library uses of an FS stream. `flags` is shared by duplicated descriptors, as O_NONBLOCK is in POSIX.
@@ -117,6 +117,11 @@ export function makeDescriptors(FS, access) {
         FS.destroyNode(node);
         throw error;
       }
+    },
+
+    /** @param {number} fd that open() returned */
+    close(fd) {
+      FS.close(FS.getStream(fd));
     },
 
     /** @param {number} fd @returns {Stream} */

@@ -1,6 +1,6 @@
 // Wasm memory as the marshalling code sees it: checked ranges, struct sockaddr, struct iovec. The accessors come from
 // libdirectsockets.js, where Emscripten's macros make them right for every memory model.
-import { AF_INET, AF_INET6, AF_UNSPEC, EAFNOSUPPORT, EFAULT, EINVAL, ENETUNREACH } from './abi.js';
+import { AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, EAFNOSUPPORT, EFAULT, EINVAL, ENETUNREACH } from './abi.js';
 import { ipFromBytes, isWildcard, mapped } from './address.js';
 
 /** @typedef {import('./address.js').Endpoint} Endpoint */
@@ -26,6 +26,8 @@ import { ipFromBytes, isWildcard, mapped } from './address.js';
 
 export const SIZE_4 = 16;
 export const SIZE_6 = 28;
+/** An AF_UNIX address without a path is its family. */
+const SIZE_UNNAMED = 2;
 /** Of every address the library stores. */
 export const SOCKADDR_MAX = SIZE_6;
 /** The longest address that any call takes. */
@@ -251,12 +253,17 @@ export class Memory {
 
   /**
    * Stores as much of a struct sockaddr as there is room for.
-   * @param {Endpoint} endpoint
+   * @param {Endpoint | undefined} endpoint undefined: an AF_UNIX socket without a name
    * @param {number} pointer
    * @param {number} room bytes
    * @returns {number} the length of the whole
    */
-  writeEndpoint({ ip, port }, pointer, room) {
+  writeEndpoint(endpoint, pointer, room) {
+    if (!endpoint) {
+      this.access.bytes().set([AF_UNIX, 0].slice(0, room), pointer);
+      return SIZE_UNNAMED;
+    }
+    const { ip, port } = endpoint;
     const size = ip.family === 4 ? SIZE_4 : SIZE_6;
     const whole = room >= size;
     const bytes = whole ? this.access.bytes() : new Uint8Array(size);

@@ -1,7 +1,7 @@
 // Socket options: which ones there are, and what each reads and writes on a socket. What the platform cannot do is not
 // in the table and gives ENOPROTOOPT. No wasm memory: syscalls.js hands over and takes plain values.
 import {
-  AF_INET, AF_INET6, DS_DROPS, DS_STRIPES, EDOM, EINVAL, ENOPROTOOPT, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_ACCEPTCONN, SO_BROADCAST,
+  AF_INET, AF_INET6, AF_UNIX, DS_DROPS, DS_STRIPES, EDOM, EINVAL, ENOPROTOOPT, EOPNOTSUPP, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_ACCEPTCONN, SO_BROADCAST,
   SO_DOMAIN, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_PROTOCOL, SO_RCVBUF, SO_RCVTIMEO_LONG32, SO_RCVTIMEO_LONG64, SO_REUSEADDR,
   SO_REUSEPORT,  SO_SNDBUF, SO_SNDTIMEO_LONG32, SO_SNDTIMEO_LONG64, SO_TYPE, SOCK_STREAM, SOL_DIRECTSOCKETS,
   SOL_SOCKET, TCP_KEEPIDLE, TCP_NODELAY,
@@ -199,6 +199,8 @@ const DATAGRAM_OPTIONS = new Set([
  * @returns {Option}
  */
 export function findOption(socket, level, name) {
+  // Those of every socket are all there are.
+  if (socket.family === AF_UNIX && level !== SOL_SOCKET) throw EOPNOTSUPP;
   const option = OPTIONS.get(level)?.get(name);
   const stream = socket.type === SOCK_STREAM;
   if (!option || (level === IPPROTO_IPV6 && socket.family !== AF_INET6) ||

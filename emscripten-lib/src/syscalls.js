@@ -1,15 +1,16 @@
 // The socket syscalls: pointers and sockaddrs in, one attempt, results out. What a call means is the socket's business
-// (udp.js, tcp.js), whether and how it waits is attempt.js's. Each returns a number, negative errno for failure, or a Promise of
+// (udp.js, tcp.js, pair.js), whether and how it waits is attempt.js's. Each returns a number, negative errno for failure, or a Promise of
 // one when it has to wait.
 import {
-  AF_INET, AF_INET6, EAFNOSUPPORT, EAGAIN, EFAULT, EINPROGRESS, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP,
+  AF_INET, AF_INET6, AF_UNIX, EAFNOSUPPORT, EAGAIN, EFAULT, EINPROGRESS, EINVAL, EISCONN, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP,
   EPROTONOSUPPORT, ESOCKTNOSUPPORT, IPPROTO_TCP, IPPROTO_UDP, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_TRUNC, O_NONBLOCK,
-  SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM,
+  SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM,
 } from './abi.js';
 import { ipFromText, mapped } from './address.js';
 import { guarded } from './guarded.js';
 import { SOCKADDR_MAX, SOCKADDR_STORAGE } from './memory.js';
 import { findOption } from './options.js';
+import { connectPair, makePairEnd } from './pair.js';
 import { makeStreamTransfer } from './stream-transfer.js';
 
 /** @typedef {import('./descriptors.js').Socket} Socket */
@@ -24,6 +25,11 @@ const DATAGRAM_MAX = 0xffff;
 const PROTOCOLS = 263;
 const TIMEVAL_SIZE = 16;
 const LINGER_SIZE = 8;
+
+/** What socketpair() makes of each type: raw ones are datagrams (unix_create). */
+const PAIR_TYPES = new Map([
+  [SOCK_STREAM, SOCK_STREAM], [SOCK_DGRAM, SOCK_DGRAM], [SOCK_RAW, SOCK_DGRAM], [SOCK_SEQPACKET, SOCK_SEQPACKET],
+]);
 
 /**
  * @param {object} parts
@@ -107,6 +113,39 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
     return { ip: socket.family === AF_INET6 && ip.family === 4 ? mapped(ip) : ip, port: remotePort };
   }
 
+  /**
+   * Stores the source of what receive() reported.
+   * @param {Socket} socket @param {UDPMessage | undefined} message @param {number} pointer @param {number} room
+   * @returns {number} the address's length: 0 of what has none
+   */
+  function writeSource(socket, message, pointer, room) {
+    if (!message || socket.family === AF_UNIX) return 0;
+    return memory.writeEndpoint(sourceOf(socket, message), pointer, room);
+  }
+
+  /**
+   * The destination that send() is given, which a connected stream does without.
+   * @param {Socket} socket @param {number} pointer @param {number} length
+   */
+  function readDestination(socket, pointer, length) {
+    if (socket.family === AF_UNIX) {
+      // Nobody has a name that could be given (unix_stream_sendmsg; unix_seqpacket_sendmsg does not look).
+      if (length > 0 && socket.type === SOCK_STREAM) throw EISCONN;
+      if (length > 0 && socket.type === SOCK_DGRAM) throw EOPNOTSUPP;
+      return undefined;
+    }
+    if (socket.type === SOCK_STREAM) return undefined;
+    return memory.readDestination(pointer, length, socket.family, socket.v6Only);
+  }
+
+  /** @param {number} fd @returns {Stream} of a socket that can have an address */
+  function addressable(fd) {
+    const stream = descriptors.get(fd);
+    // No file is a socket here.
+    if (stream.node.socket.family === AF_UNIX) throw EOPNOTSUPP;
+    return stream;
+  }
+
   /** @param {number} fd @param {number} pointer @param {number} lengthPointer @param {(s: Socket) => any} endpoint */
   function name(fd, pointer, lengthPointer, endpoint) {
     const { node: { socket } } = descriptors.get(fd);
@@ -120,7 +159,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
   /** @param {number} fd @returns {Stream} of a socket that can listen */
   function listenable(fd) {
     const stream = descriptors.get(fd);
-    if (stream.node.socket.type !== SOCK_STREAM) throw EOPNOTSUPP;
+    if (stream.node.socket.type === SOCK_DGRAM) throw EOPNOTSUPP;
     return stream;
   }
 
@@ -145,14 +184,39 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       return descriptors.open((queue) => create(domain, queue), type & SOCK_NONBLOCK ? O_NONBLOCK : 0);
     }),
 
+    socketpair: guarded((/** @type {number} */ domain, /** @type {number} */ type, /** @type {number} */ protocol,
+      /** @type {number} */ pointer) => {
+      if (type & ~(TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK)) throw EINVAL;
+      memory.check(pointer, 8);
+      if (domain === AF_INET || domain === AF_INET6) throw EOPNOTSUPP;
+      if (domain !== AF_UNIX) throw EAFNOSUPPORT;
+      if (protocol !== 0 && protocol !== AF_UNIX) throw EPROTONOSUPPORT;
+      const kind = PAIR_TYPES.get(type & TYPE_MASK);
+      if (kind === undefined) throw ESOCKTNOSUPPORT;
+      const flags = type & SOCK_NONBLOCK ? O_NONBLOCK : 0;
+      const open = () => descriptors.open((queue) => makePairEnd(kind, queue), flags);
+      const one = open();
+      let two;
+      try {
+        two = open();
+      } catch (error) {
+        descriptors.close(one);
+        throw error;
+      }
+      connectPair(descriptors.get(one).node.socket, descriptors.get(two).node.socket);
+      access.writeI32(pointer, one);
+      access.writeI32(pointer + 4, two);
+      return 0;
+    }),
+
     bind: guarded((/** @type {number} */ fd, /** @type {number} */ pointer, /** @type {number} */ length) => {
-      const { node: { socket } } = descriptors.get(fd);
+      const { node: { socket } } = addressable(fd);
       socket.beginBind(memory.readLocal(pointer, length, socket.family));
       return complete(socket, () => socket.finishBind());
     }),
 
     connect: guarded((/** @type {number} */ fd, /** @type {number} */ pointer, /** @type {number} */ length) => {
-      const stream = descriptors.get(fd);
+      const stream = addressable(fd);
       const { node: { socket }, flags } = stream;
       const peer = memory.readPeer(pointer, length, socket.family, socket.v6Only);
       if (!peer) {
@@ -176,9 +240,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       const stream = descriptors.get(fd);
       const { socket } = stream.node;
       const range = memory.buffer(buffer, length);
-      const destination = address === 0 || socket.type === SOCK_STREAM
-        ? undefined
-        : memory.readDestination(address, addressLength, socket.family, socket.v6Only);
+      const destination = address === 0 ? undefined : readDestination(socket, address, addressLength);
       if (socket.type === SOCK_STREAM) return send(stream, [range], range.length, flags, destination);
       if (range.asked > range.length) throw range.asked > DATAGRAM_MAX ? EMSGSIZE : EFAULT;
       return send(stream, [range], range.length, flags, destination);
@@ -192,7 +254,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       if (address === 0) return receive(stream, ranges, flags);
       const room = memory.readRoom(address, lengthPointer);
       return receive(stream, ranges, flags, (message) => {
-        access.writeI32(lengthPointer, message ? memory.writeEndpoint(sourceOf(socket, message), address, room) : 0);
+        access.writeI32(lengthPointer, writeSource(socket, message, address, room));
       });
     }),
 
@@ -206,9 +268,9 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       const ranges = memory.readIovecs(
         access.readPointer(message + msghdr.iov), access.readI32(message + msghdr.iovlen), EMSGSIZE);
       const total = ranges.reduce((sum, { length }) => sum + length, 0);
-      const destination = address === 0 || addressLength === 0 || socket.type === SOCK_STREAM
+      const destination = address === 0 || addressLength === 0
         ? undefined
-        : memory.readDestination(address, Math.min(addressLength, SOCKADDR_STORAGE), socket.family, socket.v6Only);
+        : readDestination(socket, address, Math.min(addressLength, SOCKADDR_STORAGE));
       return send(stream, ranges, total, flags, destination);
     }),
 
@@ -224,8 +286,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
         access.readPointer(message + msghdr.iov), access.readI32(message + msghdr.iovlen), EMSGSIZE);
       return receive(stream, ranges, flags, (datagram, truncated) => {
         if (address !== 0) {
-          access.writeI32(message + msghdr.namelen,
-            datagram ? memory.writeEndpoint(sourceOf(socket, datagram), address, room) : 0);
+          access.writeI32(message + msghdr.namelen, writeSource(socket, datagram, address, room));
         }
         access.writeI32(message + msghdr.controllen, 0);
         access.writeI32(message + msghdr.flags, truncated ? MSG_TRUNC : 0);

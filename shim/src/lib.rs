@@ -18,6 +18,8 @@
 mod inherited;
 mod lines;
 pub mod platform;
+#[cfg(target_os = "emscripten")]
+mod socketpair;
 mod stop;
 mod udp;
 mod wait;

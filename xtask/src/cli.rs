@@ -60,8 +60,8 @@ Examples:
   cargo xtask node -- echo.js
   cargo run --manifest-path PATH/TO/socket-iwa/Cargo.toml -p xtask -- emcc -- echo.c -o echo.js
 
-It is the toolchain's emcc, with -sJSPI, -sEXIT_RUNTIME and --js-library .../libdirectsockets.js when it links, in the
-current directory. Files in the directories that the arguments name are visible to it too.")]
+It is the toolchain's emcc, with -sJSPI, -sEXIT_RUNTIME, --js-library .../libdirectsockets.js and .../socketpair.c when
+it links, in the current directory. Files in the directories that the arguments name are visible to it too.")]
     Emcc(Emcc),
     /// Build a Rust program whose sockets are Direct Sockets
     #[command(after_help = "\

@@ -8,10 +8,38 @@ use crate::repo;
 use crate::toolchain::Toolchain;
 use crate::user_files;
 
+/// Compiles SOURCE to OBJECT with FLAGS unless that was done before, then becomes emcc with the rest. Beside each other
+/// such commands may do it twice.
+const LINK: &str = r#"
+source=$1 object=$2 flags=$3
+shift 3
+if ! [ "$object" -nt "$source" ]; then
+  mkdir -p "${object%/*}" && new=$(mktemp "$object.XXXXXX") && emcc $flags -O2 -c "$source" -o "$new" && mv "$new" "$object" || exit
+fi
+exec emcc "$@"
+"#;
+
 /// Becomes emcc: returns only the error.
 pub(crate) fn command(toolchain: Toolchain, arguments: &[OsString], install: bool) -> Result<()> {
-    let mut command = user_files::command(toolchain, "emcc", arguments, install)?;
-    Err(replace(command.args(with_library(arguments))))
+    if !links(arguments) {
+        let mut command = user_files::command(toolchain, "emcc", arguments, install)?;
+        return Err(replace(command.args(with_library(arguments))));
+    }
+    let flags = abi_flags(arguments);
+    let name = format!("socketpair-{}{}.o", toolchain.name(), flags.join(""));
+    let object = repo::target().join("emcc").join(name);
+    let mut command = user_files::command(toolchain, "bash", arguments, install)?;
+    command.args(["-c", LINK, "emcc"]).arg(repo::socketpair()).arg(&object).arg(flags.join(" "));
+    Err(replace(command.args(with_library(arguments)).arg(object)))
+}
+
+/// Of emcc's arguments those that objects must have in common to be linked with each other. The user's others stay with the
+/// user's files: a `-std=c++20` or a `-Werror`.
+fn abi_flags(given: &[OsString]) -> Vec<&str> {
+    let is_abi = |flag: &&str| {
+        ["-pthread", "-sPTHREADS", "-sSHARED_MEMORY", "-sMEMORY64", "-m64"].iter().any(|abi| flag.starts_with(abi))
+    };
+    given.iter().filter_map(|argument| argument.to_str()).filter(is_abi).collect()
 }
 
 /// emcc's arguments with the library switched on, and with what makes a call wait: JSPI, or the thread that it is on.
@@ -49,6 +77,13 @@ mod tests {
 
     fn os(arguments: &[&str]) -> Vec<OsString> {
         arguments.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn objects_that_are_linked_have_the_same_flags_of_the_abi() {
+        let given = os(&["-O3", "-pthread", "-std=c++20", "a.cpp", "-sMEMORY64=1", "-Werror"]);
+        assert_eq!(abi_flags(&given), ["-pthread", "-sMEMORY64=1"]);
+        assert!(abi_flags(&os(&["a.c", "-o", "a.js"])).is_empty());
     }
 
     #[test]

@@ -61,3 +61,8 @@ pub(crate) fn app() -> PathBuf {
 pub(crate) fn library() -> PathBuf {
     path("emscripten-lib/libdirectsockets.js")
 }
+
+/// The one call that a program has from native code beside it.
+pub(crate) fn socketpair() -> PathBuf {
+    path("emscripten-lib/socketpair.c")
+}

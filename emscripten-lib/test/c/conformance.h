@@ -207,7 +207,9 @@ __attribute__((unused)) static double now_ms(void) {
 
 // poll's revents by name.
 __attribute__((unused)) static const char *events(int revents) {
-  static char text[96];
+  static char texts[4][96];
+  static int next;
+  char *text = texts[next++ % 4];
   text[0] = 0;
   if (revents & POLLIN) strcat(text, " IN");
   if (revents & POLLOUT) strcat(text, " OUT");

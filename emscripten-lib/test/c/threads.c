@@ -534,6 +534,21 @@ CASE(thread_sixteen_tcp_conversations_are_not_mixed) {
   close(talk_server);
 }
 
+CASE(thread_talks_over_a_socketpair) {
+  int ends[2];
+  must(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair");
+  Call first, second;
+  begin(&first, ends[1], receiving);
+  asleep(&first);
+  must(write(ends[0], "wake up", 7), "write");
+  const char *woken = finish(&first);
+  begin(&second, ends[1], receiving);
+  asleep(&second);
+  close(ends[0]);
+  result("%s, then %s", woken, finish(&second));
+  close(ends[1]);
+}
+
 int main(void) {
   RUN(thread_recv_waits_while_others_work);
   RUN(thread_recv_and_send_on_one_tcp_socket);
@@ -561,5 +576,6 @@ int main(void) {
   RUN(thread_sends_of_four_on_one_udp_socket_are_whole);
   RUN(thread_send_that_waits_for_room_is_woken_by_a_reader);
   RUN(thread_sixteen_tcp_conversations_are_not_mixed);
+  RUN(thread_talks_over_a_socketpair);
   return 0;
 }

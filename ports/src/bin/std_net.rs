@@ -1,8 +1,9 @@
-//! Rust's std::net, one line a case: `name: result`. The same program runs on Linux, on Node and in Chromium, and
+//! Rust's std::net, and the pairs of std::os::unix::net, one line a case: `name: result`. The same program runs on Linux, on Node and in Chromium, and
 //! docs/ports.md has the lines that differ. It needs no thread: a connection completes in the listener's backlog.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::{Duration, Instant};
 
 use socket_iwa as _;
@@ -316,6 +317,29 @@ const CASES: &[(&str, Case)] = &[
     ("udp_bind_a_taken_port", || {
         let socket = udp()?;
         Ok(kind(UdpSocket::bind(socket.local_addr()?)))
+    }),
+    ("unix_stream_pair", || {
+        let (mut one, mut other) = UnixStream::pair()?;
+        one.set_read_timeout(Some(LIMIT))?;
+        one.write_all(b"question")?;
+        one.shutdown(Shutdown::Write)?;
+        let mut question = String::new();
+        other.read_to_string(&mut question)?;
+        other.write_all(b"answer")?;
+        drop(other);
+        let mut answer = String::new();
+        one.read_to_string(&mut answer)?;
+        Ok(format!("{question} {answer} unnamed {}", one.peer_addr()?.is_unnamed()))
+    }),
+    ("unix_datagram_pair", || {
+        let (one, other) = UnixDatagram::pair()?;
+        other.set_nonblocking(true)?;
+        one.send(b"one")?;
+        one.send(b"two")?;
+        let mut bytes = [0; 8];
+        let first = other.recv(&mut bytes)?;
+        let second = other.recv(&mut bytes)?;
+        Ok(format!("{first} {second} {}", kind(other.recv(&mut bytes))))
     }),
     ("udp_connect_by_name", || {
         let (one, other) = (udp()?, udp()?);
