@@ -1,17 +1,20 @@
-// socketpair() for programs that are linked with libdirectsockets.js: compile it, and link it beside. Emscripten's libc has
-// a stub for this call, ENOSYS, and the linker takes a native function, even a weak one, before one of a JavaScript library.
-#include <stdint.h>
+// socketpair() for programs that are linked with libdirectsockets.js: one more of their sources. Emscripten's libc has the
+// function, on a stub (ENOSYS), and the linker takes what is native before what a JavaScript library has.
+#include <errno.h>
+#include <sys/socket.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-int __directsockets_socketpair(int domain, int type, int protocol, intptr_t descriptors);
+// 0, or the negative errno.
+int __directsockets_socketpair(int domain, int type, int protocol, int *descriptors);
 
-int __syscall_socketpair(int domain, int type, int protocol, intptr_t descriptors, int unused1, int unused2) {
-  (void)unused1;
-  (void)unused2;
-  return __directsockets_socketpair(domain, type, protocol, descriptors);
+int socketpair(int domain, int type, int protocol, int descriptors[2]) {
+  int result = __directsockets_socketpair(domain, type, protocol, descriptors);
+  if (result >= 0) return result;
+  errno = -result;
+  return -1;
 }
 
 #ifdef __cplusplus

@@ -1,24 +1,24 @@
 //! `socketpair()` in WebAssembly, and with it [`UnixStream::pair`](std::os::unix::net::UnixStream::pair) and
-//! `UnixDatagram::pair`: what emscripten-lib/socketpair.c is to C. Emscripten's libc has a stub for this call, ENOSYS, which
-//! the linker would take before a function of a JavaScript library.
+//! `UnixDatagram::pair`: what emscripten-lib/socketpair.c is to C. Emscripten's libc has the function, on a stub (ENOSYS),
+//! and the linker takes what is native before what a JavaScript library has.
 
 use std::ffi::c_int;
 
 unsafe extern "C" {
     /// Of libdirectsockets.js: 0, or the negative errno.
-    fn __directsockets_socketpair(domain: c_int, kind: c_int, protocol: c_int, descriptors: isize) -> c_int;
+    fn __directsockets_socketpair(domain: c_int, kind: c_int, protocol: c_int, descriptors: *mut c_int) -> c_int;
 }
 
-/// What libc's `socketpair` calls.
+/// In the place of libc's. Not of the system call that it makes, which the linker may have from libc's stubs before it looks
+/// here.
 #[unsafe(no_mangle)]
-extern "C" fn __syscall_socketpair(
-    domain: c_int,
-    kind: c_int,
-    protocol: c_int,
-    descriptors: isize,
-    _unused1: c_int,
-    _unused2: c_int,
-) -> c_int {
+unsafe extern "C" fn socketpair(domain: c_int, kind: c_int, protocol: c_int, descriptors: *mut c_int) -> c_int {
     // SAFETY: the library checks the pointer as the kernel would.
-    unsafe { __directsockets_socketpair(domain, kind, protocol, descriptors) }
+    let result = unsafe { __directsockets_socketpair(domain, kind, protocol, descriptors) };
+    if result >= 0 {
+        return result;
+    }
+    // SAFETY: it is this thread's own.
+    unsafe { *libc::__errno_location() = -result };
+    -1
 }
