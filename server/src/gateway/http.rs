@@ -15,6 +15,7 @@ use super::fields;
 use super::link::{Directions, Link, Pool};
 use crate::Handler;
 use crate::http::{Body, Exchange, Responder};
+use crate::json;
 
 /// Hands the requests of `route` to the host.
 pub(super) fn handler(link: &Rc<Link>, route: &str) -> impl Handler<Exchange> {
@@ -55,7 +56,7 @@ async fn ask(mut body: Body, mut out: Sending) {
             }
             Ok(None) => {
                 return match body.trailers().await {
-                    Ok(Some(trailers)) => out.finish_with(fields(&trailers).to_string().into()),
+                    Ok(Some(trailers)) => out.finish_with(json::text(&fields(&trailers)).into()),
                     Ok(None) => out.finish(),
                     Err(error) => tracing::debug!("gateway: {error}"),
                 };
@@ -125,7 +126,7 @@ fn read_head(json: &Bytes) -> Result<Response<()>, String> {
     *response.status_mut() = status
         .and_then(|status| StatusCode::from_u16(status).ok())
         .filter(|status| !status.is_informational())
-        .ok_or_else(|| format!("{} is no final status", head["status"]))?;
+        .ok_or_else(|| json::text(&head["status"]) + " is no final status")?;
     *response.headers_mut() = read_fields(&head["headers"])?;
     Ok(response)
 }
@@ -141,15 +142,14 @@ fn read_trailers(json: &Bytes) -> Result<HeaderMap, String> {
 fn read_fields(list: &Value) -> Result<HeaderMap, String> {
     let mut fields = HeaderMap::new();
     for field in list.as_array().into_iter().flatten() {
-        let (Some(name), Some(value)) = (field[0].as_str(), field[1].as_str()) else {
-            return Err(format!("{field} is no header field"));
-        };
+        let wrong = || json::text(field) + " is no header field";
+        let (Some(name), Some(value)) = (field[0].as_str(), field[1].as_str()) else { return Err(wrong()) };
         // Each character is a byte (super::fields).
         let bytes: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
         let value = bytes.ok().and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
         match (HeaderName::from_bytes(name.as_bytes()), value) {
             (Ok(name), Some(value)) => fields.append(name, value),
-            _ => return Err(format!("{field} is no header field")),
+            _ => return Err(wrong()),
         };
     }
     Ok(fields)
