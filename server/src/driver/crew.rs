@@ -8,6 +8,7 @@ use socket_iwa::{Options, Sharing, UdpSocket};
 
 use super::receive::Received;
 use super::{Event, Server};
+use crate::logged;
 use crate::overview::Overview;
 use crate::stats::COUNTERS;
 use crate::tickets::Secrets;
@@ -202,7 +203,7 @@ impl Server {
             Message::Tickets(lines) => clients.configs.tickets.secrets().hear(&lines),
             Message::Certificate(news) => {
                 if let Err(error) = certificates.follow(&news) {
-                    tracing::error!("the certificate stays as it is: {error}");
+                    logged::error("the certificate stays as it is", &error);
                 }
             }
             Message::Stop => crew.told_to_stop = true,

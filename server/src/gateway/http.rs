@@ -16,6 +16,7 @@ use super::link::{Directions, Link, Pool};
 use crate::Handler;
 use crate::http::{Body, Exchange, Responder};
 use crate::json;
+use crate::logged;
 
 /// Hands the requests of `route` to the host.
 pub(super) fn handler(link: &Rc<Link>, route: &str) -> impl Handler<Exchange> {
@@ -58,11 +59,11 @@ async fn ask(mut body: Body, mut out: Sending) {
                 return match body.trailers().await {
                     Ok(Some(trailers)) => out.finish_with(json::text(&fields(&trailers)).into()),
                     Ok(None) => out.finish(),
-                    Err(error) => tracing::debug!("gateway: {error}"),
+                    Err(error) => logged::debug("gateway", &error),
                 };
             }
             // The host leaves the answer to the server then: it is the responder's own.
-            Err(error) => return tracing::debug!("gateway: {error}"),
+            Err(error) => return logged::debug("gateway", &error),
         }
     }
 }
@@ -77,13 +78,13 @@ async fn answer(mut back: Receiving, response: Responder) {
     let head = match read_head(&head) {
         Ok(head) => head,
         Err(error) => {
-            tracing::error!("the host's answer: {error}");
+            logged::error("the host's answer", &error);
             return refuse(response, StatusCode::BAD_GATEWAY, "The answer is malformed.\n").await;
         }
     };
     let mut body = match response.begin(head).await {
         Ok(body) => body,
-        Err(error) => return tracing::debug!("gateway: {error}"),
+        Err(error) => return logged::debug("gateway", &error),
     };
     loop {
         let next = match select(pin!(back.chunk()), pin!(body.cancelled())).await {
@@ -97,14 +98,14 @@ async fn answer(mut back: Receiving, response: Responder) {
                     Ok(trailers) if trailers.is_empty() => body.finish().await,
                     Ok(trailers) => body.finish_with(trailers).await,
                     // What lacks its trailers is not whole: dropping it says so.
-                    Err(error) => return tracing::error!("the host's trailers: {error}"),
+                    Err(error) => return logged::error("the host's trailers", &error),
                 };
-                return ended.unwrap_or_else(|error| tracing::debug!("gateway: {error}"));
+                return ended.unwrap_or_else(|error| logged::debug("gateway", &error));
             }
             Err(_) => return,
         };
         if let Err(error) = sent {
-            return tracing::debug!("gateway: {error}");
+            return logged::debug("gateway", &error);
         }
     }
 }
@@ -114,7 +115,7 @@ async fn refuse(response: Responder, status: StatusCode, text: &'static str) {
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     if let Err(error) = response.send(answer).await {
-        tracing::debug!("gateway: {error}");
+        logged::debug("gateway", &error);
     }
 }
 

@@ -20,6 +20,7 @@ use crate::Connection;
 use crate::app::h3::{H3Connection, H3Stream, MAX_FIELD_SECTION_SIZE, Protocol, Protocols, Streams};
 use crate::app::webtransport::{self, MAX_SESSIONS, Sessions};
 use crate::app::{Context, websocket};
+use crate::logged;
 use crate::stats::add;
 
 type RequestStream = h3::server::RequestStream<H3Stream<Bytes>, Bytes>;
@@ -55,7 +56,7 @@ pub(in crate::app) async fn serve(context: Rc<Context>, connection: Connection) 
     // In a box, as what it needs would stay part of this future, which lasts as long as the connection.
     let mut http = match Box::pin(builder.build(H3Connection(streams))).await {
         Ok(http) => http,
-        Err(error) => return tracing::debug!("http: {error}"),
+        Err(error) => return logged::debug("http", &error),
     };
     let datagrams = client.sessions.clone();
     let quic = connection.clone();
@@ -81,7 +82,7 @@ pub(in crate::app) async fn serve(context: Rc<Context>, connection: Connection) 
             closing.set(true);
             let after_last = ((highest - last) / REQUEST_STEP) as usize + 1;
             if let Err(error) = Box::pin(http.shutdown(after_last)).await {
-                return tracing::debug!("http: {error}");
+                return logged::debug("http", &error);
             }
             continue;
         };
@@ -96,7 +97,7 @@ pub(in crate::app) async fn serve(context: Rc<Context>, connection: Connection) 
             }
             Ok(None) => return,
             Err(error) if error.is_h3_no_error() => return,
-            Err(error) => return tracing::debug!("http: {error}"),
+            Err(error) => return logged::debug("http", &error),
         }
     }
 }
@@ -110,7 +111,7 @@ async fn request(client: Rc<Client>, resolver: RequestResolver<H3Connection, Byt
         Ok(resolved) => resolved,
         Err(error) => {
             client.sessions.request_resolved(id);
-            return tracing::debug!("request: {error}");
+            return logged::debug("request", &error);
         }
     };
     add(&client.context.stats.requests_total, 1);

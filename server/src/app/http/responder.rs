@@ -16,6 +16,7 @@ use crate::Connection;
 use crate::app::Context;
 use crate::app::h3::H3Send;
 use crate::connection::Interest;
+use crate::logged;
 
 type SendHalf = h3::server::RequestStream<H3Send<Bytes>, Bytes>;
 
@@ -132,7 +133,7 @@ impl Drop for Responder {
                 Ok::<(), HttpError>(())
             };
             if let Err(error) = ended.await {
-                tracing::debug!("answer for a handler: {error}");
+                logged::debug("answer for a handler", &error);
             }
         };
         if self.spawner.spawn_local(answer).is_err() {
