@@ -8,7 +8,6 @@ use socket_iwa::{Options, Sharing, UdpSocket};
 
 use super::receive::Received;
 use super::{Event, Server};
-use crate::logged;
 use crate::overview::Overview;
 use crate::stats::COUNTERS;
 use crate::tickets::Secrets;
@@ -203,7 +202,7 @@ impl Server {
             Message::Tickets(lines) => clients.configs.tickets.secrets().hear(&lines),
             Message::Certificate(news) => {
                 if let Err(error) = certificates.follow(&news) {
-                    logged::error("the certificate stays as it is", &error);
+                    tracing::error!("the certificate stays as it is: {error}");
                 }
             }
             Message::Stop => crew.told_to_stop = true,

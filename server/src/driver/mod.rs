@@ -24,7 +24,6 @@ use crate::admission::Admission;
 use crate::certificates::Certificates;
 use crate::connection::{Connection, Dirty};
 use crate::gateway::Gateway;
-use crate::logged;
 use crate::quic_config::ServerConfigs;
 use crate::stats::{Stats, add};
 use crate::tickets::Secrets;
@@ -298,7 +297,7 @@ impl Server {
                 }
                 tell(Event::Certificate(&self.certificates.published.borrow()));
             }
-            Err(error) => logged::error("the certificate stays as it is", &error),
+            Err(error) => tracing::error!("the certificate stays as it is: {error}"),
         }
     }
 

@@ -78,7 +78,7 @@ async fn answer(mut back: Receiving, response: Responder) {
     let head = match read_head(&head) {
         Ok(head) => head,
         Err(error) => {
-            logged::error("the host's answer", &error);
+            tracing::error!("the host's answer: {error}");
             return refuse(response, StatusCode::BAD_GATEWAY, "The answer is malformed.\n").await;
         }
     };
@@ -98,7 +98,7 @@ async fn answer(mut back: Receiving, response: Responder) {
                     Ok(trailers) if trailers.is_empty() => body.finish().await,
                     Ok(trailers) => body.finish_with(trailers).await,
                     // What lacks its trailers is not whole: dropping it says so.
-                    Err(error) => return logged::error("the host's trailers", &error),
+                    Err(error) => return tracing::error!("the host's trailers: {error}"),
                 };
                 return ended.unwrap_or_else(|error| logged::debug("gateway", &error));
             }
@@ -127,7 +127,7 @@ fn read_head(json: &Bytes) -> Result<Response<()>, String> {
     *response.status_mut() = status
         .and_then(|status| StatusCode::from_u16(status).ok())
         .filter(|status| !status.is_informational())
-        .ok_or_else(|| json::text(&head["status"]) + " is no final status")?;
+        .ok_or_else(|| format!("{} is no final status", json::text(&head["status"])))?;
     *response.headers_mut() = read_fields(&head["headers"])?;
     Ok(response)
 }
@@ -143,14 +143,14 @@ fn read_trailers(json: &Bytes) -> Result<HeaderMap, String> {
 fn read_fields(list: &Value) -> Result<HeaderMap, String> {
     let mut fields = HeaderMap::new();
     for field in list.as_array().into_iter().flatten() {
-        let wrong = || json::text(field) + " is no header field";
-        let (Some(name), Some(value)) = (field[0].as_str(), field[1].as_str()) else { return Err(wrong()) };
+        let wrong = || Err(format!("{} is no header field", json::text(field)));
+        let (Some(name), Some(value)) = (field[0].as_str(), field[1].as_str()) else { return wrong() };
         // Each character is a byte (super::fields).
         let bytes: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
         let value = bytes.ok().and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
         match (HeaderName::from_bytes(name.as_bytes()), value) {
             (Ok(name), Some(value)) => fields.append(name, value),
-            _ => return Err(wrong()),
+            _ => return wrong(),
         };
     }
     Ok(fields)
