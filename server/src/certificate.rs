@@ -1,13 +1,13 @@
 //! The server's certificate: made at start, or read from PEM files.
 
-mod self_signed;
-
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use time::OffsetDateTime;
 
 /// How long a generated certificate is valid. `serverCertificateHashes` of WebTransport accepts a certificate without
 /// a known issuer only if it is valid for at most two weeks and its key is ECDSA P-256 (W3C WebTransport, custom
@@ -43,8 +43,8 @@ pub enum CertificateError {
         /// What is wrong.
         reason: String,
     },
-    /// Making one failed, for this reason.
-    Generate(String),
+    /// Making one failed.
+    Generate(rcgen::Error),
 }
 
 impl fmt::Display for CertificateError {
@@ -76,11 +76,20 @@ impl Certificate {
     ///
     /// When a name is neither, or there is no randomness.
     pub fn generate_for(names: impl IntoIterator<Item = String>, validity: Duration) -> Result<Self, CertificateError> {
-        let names: Vec<_> = names.into_iter().collect();
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let (from, until) = (now.saturating_sub(CLOCK_SKEW), now.saturating_add(validity));
-        let (certificate, key) = self_signed::make(&names, from, until).map_err(CertificateError::Generate)?;
-        Ok(Self { chain: vec![certificate.into()], key: PrivatePkcs8KeyDer::from(key).into() })
+        let generate = || {
+            let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+            let mut params = CertificateParams::new(names.into_iter().collect::<Vec<_>>())?;
+            params.distinguished_name = DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, "Socket.IWA server");
+            params.not_before = OffsetDateTime::now_utc() - CLOCK_SKEW;
+            params.not_after = params.not_before + CLOCK_SKEW + validity;
+            let certificate = params.self_signed(&key)?;
+            Ok(Self {
+                chain: vec![certificate.der().clone()],
+                key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            })
+        };
+        generate().map_err(CertificateError::Generate)
     }
 
     /// Reads a chain and a key (PKCS #8, PKCS #1 or SEC 1) from PEM files.
@@ -131,23 +140,9 @@ impl Certificate {
     }
 }
 
-/// RFC 7468 textual encoding, in Base64 (RFC 4648, section 4) with lines of 64 characters.
+/// RFC 7468 textual encoding with lines of 64 characters.
 fn pem_encode(label: &str, der: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut pem = format!("-----BEGIN {label}-----\n");
-    for line in der.chunks(48) {
-        for group in line.chunks(3) {
-            let mut bits = [0; 4];
-            bits[1..=group.len()].copy_from_slice(group);
-            let bits = u32::from_be_bytes(bits);
-            for (index, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-                let digit = DIGITS[(bits >> shift & 0x3f) as usize];
-                pem.push(if index <= group.len() { digit.into() } else { '=' });
-            }
-        }
-        pem.push('\n');
-    }
-    pem + "-----END " + label + "-----\n"
+    pem::encode_config(&pem::Pem::new(label, der), pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
 }
 
 #[cfg(test)]
@@ -168,15 +163,6 @@ mod tests {
         assert_eq!(read.key, made.key);
         assert_eq!(read.sha256(), made.sha256());
         assert_eq!(made.sha256().len(), 64);
-    }
-
-    #[test]
-    fn pem_of_any_length_is_what_others_make_of_it() {
-        for length in [1, 2, 3, 47, 48, 49, 96, 1000] {
-            let der: Vec<u8> = (0..length).map(|byte| (byte * 167) as u8).collect();
-            let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-            assert_eq!(pem_encode("A KEY", &der), pem::encode_config(&pem::Pem::new("A KEY", der), config));
-        }
     }
 
     #[test]
