@@ -4,13 +4,12 @@
 //
 //   node order-functions.mjs IN.wasm OUT.wasm
 //
-// Each place goes to the function of which the greatest share was seen in those before it, as far as gzip looks back.
+// Each place goes to the function of which the greatest share was seen in those before it, as far as gzip looks back. What
+// few functions have counts for more: what many have is found wherever they are.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /** What is looked for in other functions: as many bytes, a few instructions. Shorter and longer ones compress worse. */
-const GRAM = 8;
-/** What more functions than this have in common says nothing about which of them are alike. */
-const COMMON = 100;
+const GRAM = 6;
 /** How far gzip looks back, less what it needs to look ahead. */
 const WINDOW = 30_000;
 /** Added to each size, in bytes, so that short functions, alike by chance, don't go first. */
@@ -119,6 +118,14 @@ function grams(body) {
 }
 
 /**
+ * What a gram counts.
+ * @param {number[]} functions who has it
+ */
+function weight(functions) {
+  return 1 / Math.sqrt(functions.length);
+}
+
+/**
  * The numbers of functions in the order that was found.
  * @param {Uint8Array[]} bodies
  */
@@ -136,12 +143,12 @@ function order(bodies) {
   const telling = found.map((own) =>
     [...own]
       .map((gram) => ({ functions: owners.get(gram) ?? [], gram }))
-      .filter(({ functions }) => functions.length > 1 && functions.length <= COMMON),
+      .filter(({ functions }) => functions.length > 1),
   );
   /** @type {Map<number, number>} how often a gram is in what gzip sees */
   const seen = new Map();
-  /** How many of its grams are. */
-  const alike = new Int32Array(bodies.length);
+  /** How many of its grams are, each by its weight. */
+  const alike = new Float64Array(bodies.length);
   const waiting = new Set(bodies.keys());
   /** @type {number[]} */
   const ordered = [];
@@ -155,14 +162,14 @@ function order(bodies) {
     for (const { gram, functions } of telling[index]) {
       const times = seen.get(gram) ?? 0;
       seen.set(gram, times + 1);
-      if (times === 0) for (const other of functions) alike[other]++;
+      if (times === 0) for (const other of functions) alike[other] += weight(functions);
     }
     for (; size > WINDOW && oldest < ordered.length - 1; oldest++) {
       size -= bodies[ordered[oldest]].length;
       for (const { gram, functions } of telling[ordered[oldest]]) {
         const times = (seen.get(gram) ?? 0) - 1;
         seen.set(gram, times);
-        if (times === 0) for (const other of functions) alike[other]--;
+        if (times === 0) for (const other of functions) alike[other] -= weight(functions);
       }
     }
   };

@@ -23,6 +23,7 @@ mod connection_ids;
 mod driver;
 mod gateway;
 mod json;
+mod logged;
 mod overview;
 mod provider;
 mod qlog;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::thread::Builder;
 
 use serde_json::{Value, json};
-use socket_iwa::platform::STRIPES_AT_FIRST;
+use socket_iwa::platform::{self, STRIPES_AT_FIRST};
 use socket_iwa::{Options, Sharing, Stop, UdpSocket, inherited_stream};
 use socket_iwa_server::{CertificateSource, Event, Gateway, Peers, Server};
 
@@ -83,8 +83,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         let peers = streams.and_then(|streams| Peers::new(number, streams)).map_err(|error| start(&error))?;
         return if number == 0 { serve(arguments, Some(peers)) } else { work(arguments, peers) };
     }
-    // In WebAssembly there are no threads: whoever runs that has to start the workers, and says so with --worker.
     let unable = |error: io::Error| start(&format!("no other worker can be started here: {error}"));
+    if !platform::THREADS {
+        // Whoever runs WebAssembly has to start the workers, and says so with --worker.
+        return Err(unable(io::ErrorKind::Unsupported.into()));
+    }
     let mut peers = Peers::of_threads(arguments.workers.into()).map_err(unable)?.into_iter();
     let first = peers.next();
     let mut threads = Vec::new();

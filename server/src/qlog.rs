@@ -8,6 +8,8 @@ use std::path::Path;
 use quinn_proto::{ConnectionId, QlogConfig, QlogStream};
 use serde_json::{Value, json};
 
+use crate::json;
+
 /// Makes sure that there can be logs in `directory`.
 ///
 /// # Errors
@@ -88,7 +90,7 @@ fn amended(record: &[u8]) -> Vec<u8> {
             data.insert("raw".into(), json!({ "length": length }));
         }
     }
-    serde_json::to_vec(&value).unwrap_or_else(|_| record.to_vec())
+    json::text(&value).into_bytes()
 }
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ pub struct Defaults {
 /// Browser sockets that a port opens with, where it may have more (`udp-port.js`).
 pub const STRIPES_AT_FIRST: u32 = 4;
 
+/// Whether a program can start threads: WebAssembly's are there only where it is compiled for shared memory. A constant, so
+/// that what needs them is left out of the program where there are none.
+pub const THREADS: bool = cfg!(any(not(target_family = "wasm"), target_feature = "atomics"));
+
 /// Bytes of WebAssembly's memory, used or not; it never shrinks. None natively, where the system tells of a process.
 #[must_use]
 pub fn wasm_memory() -> Option<u64> {

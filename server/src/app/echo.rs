@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::Context;
+use crate::logged;
 use crate::{Connection, ReadError, RecvStream, SendStream};
 
 pub(super) async fn serve(context: Rc<Context>, connection: Connection) {
@@ -17,7 +18,7 @@ async fn echo_datagrams(connection: Connection) {
     while let Ok(datagram) = connection.datagram().await {
         // Too large for the way back, whose limit may differ: lost, as datagrams are.
         if let Err(error) = connection.send_datagram(datagram) {
-            tracing::debug!("echo: {error}");
+            logged::debug("echo", &error);
         }
     }
 }
@@ -27,19 +28,19 @@ async fn echo(mut send: SendStream, mut recv: RecvStream) {
         match recv.chunk().await {
             Ok(Some(chunk)) => {
                 if let Err(error) = send.write_all(&chunk).await {
-                    tracing::debug!("echo: {error}");
+                    logged::debug("echo", &error);
                     return;
                 }
             }
             Ok(None) => {
                 if let Err(error) = send.finish() {
-                    tracing::debug!("echo: {error}");
+                    logged::debug("echo", &error);
                 }
                 return;
             }
             Err(ReadError::Reset(code)) => return send.reset(code),
             Err(error) => {
-                tracing::debug!("echo: {error}");
+                logged::debug("echo", &error);
                 return;
             }
         }

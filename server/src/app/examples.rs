@@ -5,6 +5,7 @@ use futures_util::future::join3;
 
 use super::Routes;
 use super::room::Room;
+use crate::logged;
 use crate::websocket::WebSocket;
 use crate::webtransport::{RecvStream, SendStream, Session, StreamError};
 
@@ -25,7 +26,7 @@ async fn echo(session: Session) {
     let datagrams = async {
         while let Ok(datagram) = session.datagram().await {
             if let Err(error) = session.send_datagram(&datagram) {
-                tracing::debug!("echo: {error}");
+                logged::debug("echo", &error);
             }
         }
     };
@@ -40,7 +41,7 @@ async fn echo(session: Session) {
             async move {
                 match session.open_uni().await {
                     Ok(send) => log(copy(recv, send).await),
-                    Err(close) => tracing::debug!("echo: {close}"),
+                    Err(close) => logged::debug("echo", &close),
                 }
             }
         },
@@ -64,7 +65,7 @@ async fn copy(mut recv: RecvStream, mut send: SendStream) -> Result<(), StreamEr
 
 fn log(ended: Result<(), StreamError>) {
     if let Err(error) = ended {
-        tracing::debug!("echo: {error}");
+        logged::debug("echo", &error);
     }
 }
 
@@ -76,6 +77,6 @@ async fn echo_messages(mut socket: WebSocket) {
         Ok::<(), crate::websocket::WebSocketError>(())
     };
     if let Err(error) = ended.await {
-        tracing::debug!("echo: {error}");
+        logged::debug("echo", &error);
     }
 }

@@ -8,6 +8,7 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use super::room::Room;
 use crate::http::Exchange;
+use crate::logged;
 use crate::websocket::WebSocket;
 use crate::webtransport::Session;
 
@@ -60,7 +61,7 @@ impl Ending for () {
 impl<E: fmt::Display> Ending for Result<(), E> {
     fn log(self) {
         if let Err(error) = self {
-            tracing::debug!("handler: {error}");
+            logged::debug("handler", &error);
         }
     }
 }

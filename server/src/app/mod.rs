@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_executor::LocalSpawner;
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use futures_util::task::LocalSpawnExt;
+use futures_util::task::{LocalFutureObj, LocalSpawnExt};
 use quinn_proto::VarInt;
 
 use crate::timers::{Patience, Timers};
@@ -107,7 +107,8 @@ where
     A: Future<Output = Option<T>>,
     S: Future<Output = ()>,
 {
-    let mut running = FuturesUnordered::new();
+    // In boxes of the executor's own kind: sets of other futures are the same code once more for each.
+    let mut running: FuturesUnordered<LocalFutureObj<'_, ()>> = FuturesUnordered::new();
     loop {
         let accepting = std::pin::pin!(accept());
         // An empty set ends at once, and would for ever.
@@ -117,7 +118,7 @@ where
             Either::Right((None, accepting)) => accepting.await,
         };
         match accepted {
-            Some(it) => running.push(serve(it)),
+            Some(it) => running.push(Box::pin(serve(it)).into()),
             None => break,
         }
     }

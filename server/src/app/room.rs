@@ -8,6 +8,7 @@ use std::rc::Rc;
 use futures_util::future::{Either, join4, select};
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use crate::logged;
 use crate::websocket::{self, WebSocket};
 use crate::webtransport::Session;
 use crate::workers::message::Said as Message;
@@ -102,7 +103,7 @@ impl Room {
             let deliver = async {
                 while let Some(message) = member.next().await {
                     if let Err(error) = deliver(&session, message).await {
-                        tracing::debug!("room: {error}");
+                        logged::debug("room", &error);
                     }
                 }
             };
@@ -137,7 +138,7 @@ impl Room {
                 }
             };
             if let Err(error) = sent {
-                return tracing::debug!("room: {error}");
+                return logged::debug("room", &error);
             }
         }
     }

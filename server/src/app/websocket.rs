@@ -16,12 +16,9 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 
-use super::h3::{H3Recv, H3Stream};
+use super::h3::{RequestRecv, RequestSend};
 use super::{Context, Handler};
 use crate::Connection;
-
-type RequestStream = h3::server::RequestStream<H3Stream<Bytes>, Bytes>;
-type RecvHalf = h3::server::RequestStream<H3Recv, Bytes>;
 
 const VERSION: (HeaderName, HeaderValue) = (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
 /// The largest message, in bytes: what one client can make a handler hold.
@@ -66,7 +63,7 @@ pub struct WebSocket {
     request: Request<()>,
     protocol: WebSocketContext,
     pipe: Pipe,
-    recv: RecvHalf,
+    recv: RequestRecv,
     /// To the task that writes. None once nothing more may be sent.
     send: Option<mpsc::Sender<Bytes>>,
     draining: Fuse<LocalBoxFuture<'static, ()>>,
@@ -117,18 +114,18 @@ pub(super) async fn serve(
     connection: &Connection,
     handler: &Rc<dyn Handler<WebSocket>>,
     request: Request<()>,
-    mut stream: RequestStream,
+    mut send: RequestSend,
+    recv: RequestRecv,
 ) -> Result<(), StreamError> {
     let mut response = Response::new(());
     // RFC 6455, section 4.4.
     if request.headers().get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version != "13") {
         *response.status_mut() = StatusCode::BAD_REQUEST;
         response.headers_mut().extend([VERSION]);
-        stream.send_response(response).await?;
-        return stream.finish().await;
+        send.send_response(response).await?;
+        return send.finish().await;
     }
-    stream.send_response(response).await?;
-    let (mut send, recv) = stream.split();
+    send.send_response(response).await?;
     let (sender, mut pieces) = mpsc::channel(BACKLOG);
     let config = WebSocketConfig::default()
         .read_buffer_size(4096)

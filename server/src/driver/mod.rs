@@ -246,15 +246,15 @@ impl Server {
     /// # Errors
     ///
     /// When the socket itself fails, or the host of a gateway is gone; errors of single datagrams are counted and survived.
-    pub fn run(&mut self, stop: &Stop, interval: Option<Duration>, tell: impl FnMut(Event<'_>)) -> io::Result<()> {
-        self.serve(stop, interval, tell).inspect_err(|error| {
+    pub fn run(&mut self, stop: &Stop, interval: Option<Duration>, mut tell: impl FnMut(Event<'_>)) -> io::Result<()> {
+        self.serve(stop, interval, &mut tell).inspect_err(|error| {
             if let Some(crew) = &mut self.crew {
                 crew.peers.tell_at_once(0, &Message::Failed(error.to_string()));
             }
         })
     }
 
-    fn serve(&mut self, stop: &Stop, interval: Option<Duration>, mut tell: impl FnMut(Event<'_>)) -> io::Result<()> {
+    fn serve(&mut self, stop: &Stop, interval: Option<Duration>, tell: &mut dyn FnMut(Event<'_>)) -> io::Result<()> {
         let mut next_tick = interval.map(|interval| Instant::now() + interval);
         loop {
             let renewal = self.certificates.wait(SystemTime::now()).map(|wait| Instant::now() + wait);
@@ -267,9 +267,11 @@ impl Server {
                 return self.stop();
             }
             if ready.hung_up {
-                self.change_certificate(Certificates::reload, &mut tell);
+                let changed = self.certificates.reload();
+                self.tell_of_certificate(changed, tell);
             }
-            self.change_certificate(|certificates| certificates.advance(SystemTime::now()), &mut tell);
+            let changed = self.certificates.advance(SystemTime::now());
+            self.tell_of_certificate(changed, tell);
             self.turn(ready)?;
             if self.crew.as_ref().is_some_and(|crew| crew.told_to_stop) {
                 return self.stop();
@@ -285,13 +287,9 @@ impl Server {
         }
     }
 
-    /// Tells of a change of the certificates, if there is one.
-    fn change_certificate(
-        &mut self,
-        change: impl FnOnce(&mut Certificates) -> Result<bool, String>,
-        tell: &mut impl FnMut(Event<'_>),
-    ) {
-        match change(&mut self.certificates) {
+    /// Tells of a change of the certificates, if there was one.
+    fn tell_of_certificate(&mut self, changed: Result<bool, String>, tell: &mut dyn FnMut(Event<'_>)) {
+        match changed {
             Ok(false) => {}
             Ok(true) => {
                 if let Some(crew) = &mut self.crew {

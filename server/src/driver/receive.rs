@@ -13,6 +13,7 @@ use super::transmit::answer;
 use super::{Clients, Entry, Server};
 use crate::admission::{Load, Verdict};
 use crate::connection::Connection;
+use crate::logged;
 use crate::stats::add;
 use crate::workers::message::{Forwarded, Message};
 
@@ -59,7 +60,7 @@ impl Server {
                 Err(error) if self.receive_errors >= MAX_RECEIVE_ERRORS => return Err(error),
                 // An ICMP error of an earlier send, say: it says nothing of this socket.
                 Err(error) => {
-                    tracing::debug!("receive: {error}");
+                    logged::debug("receive", &error);
                     self.receive_errors += 1;
                 }
             }

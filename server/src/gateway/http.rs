@@ -15,6 +15,8 @@ use super::fields;
 use super::link::{Directions, Link, Pool};
 use crate::Handler;
 use crate::http::{Body, Exchange, Responder};
+use crate::json;
+use crate::logged;
 
 /// Hands the requests of `route` to the host.
 pub(super) fn handler(link: &Rc<Link>, route: &str) -> impl Handler<Exchange> {
@@ -55,13 +57,13 @@ async fn ask(mut body: Body, mut out: Sending) {
             }
             Ok(None) => {
                 return match body.trailers().await {
-                    Ok(Some(trailers)) => out.finish_with(fields(&trailers).to_string().into()),
+                    Ok(Some(trailers)) => out.finish_with(json::text(&fields(&trailers)).into()),
                     Ok(None) => out.finish(),
-                    Err(error) => tracing::debug!("gateway: {error}"),
+                    Err(error) => logged::debug("gateway", &error),
                 };
             }
             // The host leaves the answer to the server then: it is the responder's own.
-            Err(error) => return tracing::debug!("gateway: {error}"),
+            Err(error) => return logged::debug("gateway", &error),
         }
     }
 }
@@ -82,7 +84,7 @@ async fn answer(mut back: Receiving, response: Responder) {
     };
     let mut body = match response.begin(head).await {
         Ok(body) => body,
-        Err(error) => return tracing::debug!("gateway: {error}"),
+        Err(error) => return logged::debug("gateway", &error),
     };
     loop {
         let next = match select(pin!(back.chunk()), pin!(body.cancelled())).await {
@@ -98,12 +100,12 @@ async fn answer(mut back: Receiving, response: Responder) {
                     // What lacks its trailers is not whole: dropping it says so.
                     Err(error) => return tracing::error!("the host's trailers: {error}"),
                 };
-                return ended.unwrap_or_else(|error| tracing::debug!("gateway: {error}"));
+                return ended.unwrap_or_else(|error| logged::debug("gateway", &error));
             }
             Err(_) => return,
         };
         if let Err(error) = sent {
-            return tracing::debug!("gateway: {error}");
+            return logged::debug("gateway", &error);
         }
     }
 }
@@ -113,7 +115,7 @@ async fn refuse(response: Responder, status: StatusCode, text: &'static str) {
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     if let Err(error) = response.send(answer).await {
-        tracing::debug!("gateway: {error}");
+        logged::debug("gateway", &error);
     }
 }
 
@@ -125,7 +127,7 @@ fn read_head(json: &Bytes) -> Result<Response<()>, String> {
     *response.status_mut() = status
         .and_then(|status| StatusCode::from_u16(status).ok())
         .filter(|status| !status.is_informational())
-        .ok_or_else(|| format!("{} is no final status", head["status"]))?;
+        .ok_or_else(|| format!("{} is no final status", json::text(&head["status"])))?;
     *response.headers_mut() = read_fields(&head["headers"])?;
     Ok(response)
 }
@@ -141,15 +143,14 @@ fn read_trailers(json: &Bytes) -> Result<HeaderMap, String> {
 fn read_fields(list: &Value) -> Result<HeaderMap, String> {
     let mut fields = HeaderMap::new();
     for field in list.as_array().into_iter().flatten() {
-        let (Some(name), Some(value)) = (field[0].as_str(), field[1].as_str()) else {
-            return Err(format!("{field} is no header field"));
-        };
+        let wrong = || Err(format!("{} is no header field", json::text(field)));
+        let (Some(name), Some(value)) = (field[0].as_str(), field[1].as_str()) else { return wrong() };
         // Each character is a byte (super::fields).
         let bytes: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
         let value = bytes.ok().and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
         match (HeaderName::from_bytes(name.as_bytes()), value) {
             (Ok(name), Some(value)) => fields.append(name, value),
-            _ => return Err(format!("{field} is no header field")),
+            _ => return wrong(),
         };
     }
     Ok(fields)

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use socket_iwa::Beside;
 
 use crate::Routes;
+use crate::json;
 use frame::{Frame, Kind};
 use link::{Link, WINDOW};
 
@@ -92,7 +93,7 @@ impl Gateway {
         let handled = Handled::from_json(&hello)?;
         let mut answer = BytesMut::new();
         let hello = json!({ "version": VERSION, "window": WINDOW });
-        Frame { id: 0, kind: Kind::Hello(crate::json::text(&hello).into()) }.encode(&mut answer);
+        Frame { id: 0, kind: Kind::Hello(json::text(&hello).into()) }.encode(&mut answer);
         stream
             .write_all(&answer)
             .and_then(|()| stream.set_nonblocking(true))
@@ -186,14 +187,15 @@ impl Handled {
     fn from_json(hello: &Bytes) -> Result<Self, String> {
         let hello: Value = serde_json::from_slice(hello).map_err(|error| format!("the host's hello: {error}"))?;
         if hello["version"].as_u64() != Some(VERSION) {
-            return Err(format!("the host speaks version {} of the protocol, not {VERSION}", hello["version"]));
+            let version = json::text(&hello["version"]);
+            return Err(format!("the host speaks version {version} of the protocol, not {VERSION}"));
         }
         let paths = |name: &str| -> Result<Vec<String>, String> {
             let Some(paths) = hello.get(name) else { return Ok(Vec::new()) };
             let paths = paths.as_array().ok_or_else(|| format!("the host's hello: {name} is no array"))?;
             let path = |path: &Value| path.as_str().filter(|path| path.starts_with('/')).map(str::to_owned);
             let wrong = |it: &Value| {
-                let it = crate::json::text(it);
+                let it = json::text(it);
                 format!("the host's hello: {it} of {name} is no path, which begins with a slash")
             };
             paths.iter().map(|it| path(it).ok_or_else(|| wrong(it))).collect()

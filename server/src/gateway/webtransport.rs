@@ -13,6 +13,7 @@ use super::frame::Close;
 use super::link::{Directions, Link, Pool};
 use crate::Handler;
 use crate::app::concurrently;
+use crate::logged;
 use crate::webtransport::{self, RecvStream, SendStream, Session, StreamError};
 
 /// Hands the sessions of `route` to the host.
@@ -43,7 +44,7 @@ async fn serve(link: Rc<Link>, route: String, session: Session) {
     let datagrams_in = async {
         while let Some(datagram) = host.datagram().await {
             if let Err(error) = session.send_datagram(&datagram) {
-                tracing::debug!("gateway: {error}");
+                logged::debug("gateway", &error);
             }
         }
     };
@@ -124,7 +125,7 @@ async fn to_client(mut back: Receiving, mut send: SendStream) {
             },
             Ok(None) => {
                 if let Err(error) = send.finish() {
-                    tracing::debug!("gateway: {error}");
+                    logged::debug("gateway", &error);
                 }
                 return;
             }

@@ -13,24 +13,19 @@ use super::{Nonce, lock, millis, milliseconds};
 pub(super) const MAX_USED: usize = 1 << 16;
 
 /// The used tickets by the time they were issued, in milliseconds since 1970, and their number.
-pub(super) struct Used<N = Nonce> {
+#[derive(Default)]
+pub(super) struct Used {
     /// Tickets issued until then count as used, whether they were or not.
     pub(super) horizon: u64,
-    pub(super) tickets: BTreeSet<(u64, N)>,
+    pub(super) tickets: BTreeSet<(u64, Nonce)>,
 }
 
-impl<N: Ord> Default for Used<N> {
-    fn default() -> Self {
-        Self { horizon: 0, tickets: BTreeSet::new() }
-    }
-}
-
-impl<N: Ord> Used<N> {
+impl Used {
     /// Notes the use of a ticket. Returns false if it was used before, or if that is no longer known.
     ///
     /// Where there are too many, the horizon moves past the oldest: nobody gains a second use by flooding the record, and
     /// whoever holds an old ticket pays with a full handshake.
-    pub(super) fn insert(&mut self, issued: u64, nonce: N) -> bool {
+    pub(super) fn insert(&mut self, issued: u64, nonce: Nonce) -> bool {
         if issued <= self.horizon || !self.tickets.insert((issued, nonce)) {
             return false;
         }
@@ -53,11 +48,13 @@ impl<N: Ord> Used<N> {
 
 /// The used address tokens. quinn-proto's own log drops tokens that come in another order than they were issued in.
 #[derive(Default)]
-pub(crate) struct AddressTokens(Mutex<Used<u128>>);
+pub(crate) struct AddressTokens(Mutex<Used>);
 
 impl TokenLog for AddressTokens {
     fn check_and_insert(&self, nonce: u128, issued: SystemTime, lifetime: Duration) -> Result<(), TokenReuseError> {
         let mut used = lock(&self.0);
+        // A random number, whose first bytes are as good: a record of its own kind would be the same code once more.
+        let nonce = *nonce.to_le_bytes().first_chunk().expect("a ticket's number is shorter");
         used.forget(milliseconds(SystemTime::now()), lifetime);
         if used.insert(milliseconds(issued), nonce) { Ok(()) } else { Err(TokenReuseError) }
     }

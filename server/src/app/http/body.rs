@@ -11,10 +11,8 @@ use http::{HeaderMap, header};
 
 use super::exchange::{Answer, HttpError, Progress};
 use crate::app::Context;
-use crate::app::h3::H3Recv;
+use crate::app::h3::RequestRecv;
 use crate::timers::Patience;
-
-type RecvHalf = h3::server::RequestStream<H3Recv, Bytes>;
 
 /// The least that has to come in the time of the server's patience, in bytes.
 const PACE: u64 = 1024;
@@ -41,7 +39,7 @@ impl fmt::Debug for Body {
 }
 
 impl Body {
-    pub(super) fn new(context: &Context, headers: &HeaderMap, recv: RecvHalf, progress: Progress) -> Self {
+    pub(super) fn new(context: &Context, headers: &HeaderMap, recv: RequestRecv, progress: Progress) -> Self {
         let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let incoming = Incoming {
             recv,
@@ -159,7 +157,7 @@ impl Drop for Body {
 
 /// What comes on the stream.
 struct Incoming {
-    recv: RecvHalf,
+    recv: RequestRecv,
     limit: u64,
     /// Bytes that have come.
     length: u64,

@@ -17,12 +17,11 @@ use super::resources;
 use super::respond::text;
 use super::responder::OF_CONNECTIONS;
 use crate::Connection;
-use crate::app::h3::{H3Connection, H3Stream, MAX_FIELD_SECTION_SIZE, Protocol, Protocols, Streams};
+use crate::app::h3::{H3Connection, MAX_FIELD_SECTION_SIZE, Protocol, Protocols, RequestRecv, RequestSend, Streams};
 use crate::app::webtransport::{self, MAX_SESSIONS, Sessions};
 use crate::app::{Context, websocket};
+use crate::logged;
 use crate::stats::add;
-
-type RequestStream = h3::server::RequestStream<H3Stream<Bytes>, Bytes>;
 
 /// Between the numbers of two requests one after the other (RFC 9000, section 2.1).
 const REQUEST_STEP: u64 = 4;
@@ -55,7 +54,7 @@ pub(in crate::app) async fn serve(context: Rc<Context>, connection: Connection) 
     // In a box, as what it needs would stay part of this future, which lasts as long as the connection.
     let mut http = match Box::pin(builder.build(H3Connection(streams))).await {
         Ok(http) => http,
-        Err(error) => return tracing::debug!("http: {error}"),
+        Err(error) => return logged::debug("http", &error),
     };
     let datagrams = client.sessions.clone();
     let quic = connection.clone();
@@ -81,7 +80,7 @@ pub(in crate::app) async fn serve(context: Rc<Context>, connection: Connection) 
             closing.set(true);
             let after_last = ((highest - last) / REQUEST_STEP) as usize + 1;
             if let Err(error) = Box::pin(http.shutdown(after_last)).await {
-                return tracing::debug!("http: {error}");
+                return logged::debug("http", &error);
             }
             continue;
         };
@@ -96,7 +95,7 @@ pub(in crate::app) async fn serve(context: Rc<Context>, connection: Connection) 
             }
             Ok(None) => return,
             Err(error) if error.is_h3_no_error() => return,
-            Err(error) => return tracing::debug!("http: {error}"),
+            Err(error) => return logged::debug("http", &error),
         }
     }
 }
@@ -106,26 +105,27 @@ async fn request(client: Rc<Client>, resolver: RequestResolver<H3Connection, Byt
     let id = resolver.frame_stream.id().into_inner();
     let protocol = client.protocols.borrow_mut().remove(&id);
     // A stream that ends before its header section does, or breaks a rule, is answered by h3 itself.
-    let (request, mut stream) = match resolver.resolve_request().await {
+    let (request, stream) = match resolver.resolve_request().await {
         Ok(resolved) => resolved,
         Err(error) => {
             client.sessions.request_resolved(id);
-            return tracing::debug!("request: {error}");
+            return logged::debug("request", &error);
         }
     };
     add(&client.context.stats.requests_total, 1);
+    let (mut send, mut recv) = stream.split();
     if has_fields_of_connections(request.headers()) {
         client.sessions.request_resolved(id);
-        stream.stop_sending(Code::H3_MESSAGE_ERROR);
-        stream.stop_stream(Code::H3_MESSAGE_ERROR);
+        recv.stop_sending(Code::H3_MESSAGE_ERROR);
+        send.stop_stream(Code::H3_MESSAGE_ERROR);
         return;
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let ended = if method == Method::CONNECT && !early {
-        connect(&client, protocol, request, stream).await
+        connect(&client, protocol, request, send, recv).await
     } else {
         client.sessions.request_resolved(id);
-        let exchange = Exchange::new(&client.context, &client.connection, request, stream);
+        let exchange = Exchange::new(&client.context, &client.connection, request, send, recv);
         answer(&client.context, exchange, early).await.map_err(|error| error.to_string())
     };
     if let Err(error) = ended {
@@ -143,7 +143,7 @@ async fn answer(context: &Context, exchange: Exchange, early: bool) -> Result<()
     let request = &exchange.request;
     if early && !request.method().is_safe() {
         let body = "This can't be early data: send it after the handshake.\n";
-        return text(exchange.response, StatusCode::TOO_EARLY, body).await;
+        return exchange.response.send(text(StatusCode::TOO_EARLY, body)).await;
     }
     if request.body().declares_too_much() {
         // It answers that by itself.
@@ -163,22 +163,23 @@ async fn connect(
     client: &Client,
     protocol: Option<Protocol>,
     request: Request<()>,
-    stream: RequestStream,
+    send: RequestSend,
+    recv: RequestRecv,
 ) -> Result<(), String> {
     let said = |error: StreamError| error.to_string();
     let path = request.uri().path();
     let (status, body) = match protocol {
         Some(Protocol::WebTransport) => {
             if let Some(handler) = client.context.routes.for_webtransport(path) {
-                let served = webtransport::serve(&client.context, &client.sessions, handler, request, stream);
+                let served = webtransport::serve(&client.context, &client.sessions, handler, request, send, recv);
                 return served.await.map_err(said);
             }
             (StatusCode::NOT_FOUND, "Nothing is here.\n")
         }
         Some(Protocol::WebSocket) => {
             if let Some(handler) = client.context.routes.for_websocket(path) {
-                client.sessions.request_resolved(stream.id().into_inner());
-                let served = websocket::serve(&client.context, &client.connection, handler, request, stream);
+                client.sessions.request_resolved(send.send_id().into_inner());
+                let served = websocket::serve(&client.context, &client.connection, handler, request, send, recv);
                 return served.await.map_err(said);
             }
             (StatusCode::NOT_FOUND, "Nothing is here.\n")
@@ -187,9 +188,9 @@ async fn connect(
             (StatusCode::NOT_IMPLEMENTED, "This is no proxy, and knows no such protocol.\n")
         }
     };
-    client.sessions.request_resolved(stream.id().into_inner());
-    let Exchange { request, response, .. } = Exchange::new(&client.context, &client.connection, request, stream);
+    client.sessions.request_resolved(send.send_id().into_inner());
+    let Exchange { request, response, .. } = Exchange::new(&client.context, &client.connection, request, send, recv);
     // What would have been said on the stream is for nobody.
     request.into_body().stop();
-    text(response, status, body).await.map_err(|error| error.to_string())
+    response.send(text(status, body)).await.map_err(|error| error.to_string())
 }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use h3::error::Code;
 use http::{HeaderMap, HeaderValue, Request, header};
 use tokio::sync::Notify;
@@ -14,7 +13,7 @@ use super::body::Body;
 use super::responder::Responder;
 use crate::Connection;
 use crate::app::Context;
-use crate::app::h3::H3Stream;
+use crate::app::h3::{RequestRecv, RequestSend};
 
 /// A request, and what its answer is given to. Both parts live on their own: one may be read while the other is written.
 #[derive(Debug)]
@@ -33,10 +32,10 @@ impl Exchange {
         context: &Context,
         connection: &Connection,
         mut request: Request<()>,
-        stream: h3::server::RequestStream<H3Stream<Bytes>, Bytes>,
+        send: RequestSend,
+        recv: RequestRecv,
     ) -> Self {
         join_cookies(request.headers_mut());
-        let (send, recv) = stream.split();
         let progress = Progress::default();
         let body = Body::new(context, request.headers(), recv, progress.clone());
         let response = Responder::new(context, connection, request.method(), send, progress);

@@ -7,13 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use super::conditions::{Verdict, Version, evaluate};
 use super::content_type;
-use super::exchange::HttpError;
-use super::respond::{TEXT, head, text};
-use super::responder::Responder;
+use super::respond::{TEXT, head};
 
 /// Bytes read at a time.
 const CHUNK: usize = 64 << 10;
@@ -96,19 +94,14 @@ fn open(path: &Path) -> io::Result<(File, Version)> {
     Ok((file, Version { etag, modified, length: metadata.len() }))
 }
 
-/// Answers a GET or HEAD of a file.
-pub(super) async fn send(
-    path: &Path,
-    method: &Method,
-    fields: &HeaderMap,
-    response: Responder,
-) -> Result<(), HttpError> {
+/// The answer to a GET or HEAD of a file: its head, and what of the file follows. None: there is no such file.
+pub(super) fn answer(path: &Path, method: &Method, fields: &HeaderMap) -> Option<(Response<()>, Pieces)> {
     let (mut file, version) = match open(path) {
         Ok(opened) => opened,
         Err(error) => {
             // Gone since it was found, or not to be read by this server: for a client there is no difference.
             tracing::debug!(path = %path.display(), "open: {error}");
-            return text(response, StatusCode::NOT_FOUND, "Nothing is here.\n").await;
+            return None;
         }
     };
     let (status, range) = match evaluate(fields, &version) {
@@ -143,26 +136,40 @@ pub(super) async fn send(
         headers.insert(header::LAST_MODIFIED, value(httpdate::fmt_http_date(version.modified)));
         headers.insert(header::ETAG, value(version.etag));
     }
-    let mut body = response.begin(head).await?;
-    if method != Method::HEAD && status.is_success() {
-        let mut left = range.end - range.start;
-        let mut chunks = file.seek(SeekFrom::Start(range.start)).map(|_| file);
-        while left > 0 {
-            let chunk = chunks.as_mut().map_err(|error| error.to_string()).and_then(|file| read(file, left));
-            match chunk {
-                Ok(chunk) => {
-                    left -= chunk.len() as u64;
-                    body.send(chunk).await?;
-                }
-                Err(error) => {
-                    // The length is sent, and can't be kept.
-                    tracing::warn!(path = %path.display(), "read: {error}");
-                    return Ok(());
-                }
-            }
+    let left = if method != Method::HEAD && status.is_success() { range.end - range.start } else { 0 };
+    let sought = file.seek(SeekFrom::Start(range.start));
+    Some((head, Pieces { path: path.into(), file: sought.map(|_| file), left }))
+}
+
+/// What an answer has promised of a file, piece by piece.
+pub(super) struct Pieces {
+    path: PathBuf,
+    file: io::Result<File>,
+    left: u64,
+}
+
+/// The rest can't be read. Why is logged.
+pub(super) struct Broken;
+
+impl Iterator for Pieces {
+    type Item = Result<Bytes, Broken>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return None;
         }
+        let piece = self.file.as_mut().map_err(|error| error.to_string()).and_then(|file| read(file, self.left));
+        Some(match piece {
+            Ok(piece) => {
+                self.left -= piece.len() as u64;
+                Ok(piece)
+            }
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), "read: {error}");
+                Err(Broken)
+            }
+        })
     }
-    body.finish().await
 }
 
 /// A file's content, piece by piece.

@@ -14,15 +14,15 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use ring::digest::{Context as Digest, SHA256};
 
 use super::body::Body;
 use super::bytes_stream::{self, BytesStream};
 use super::exchange::{Exchange, HttpError};
-use super::files::{self, Found};
+use super::files::{self, Broken, Found};
 use super::metrics;
-use super::respond::{TEXT, head, text};
+use super::respond::{head, text, whole};
 use super::responder::Responder;
 use crate::app::Context;
 use crate::json;
@@ -93,48 +93,56 @@ impl Resource {
 pub(super) async fn respond(context: &Context, exchange: Exchange) -> Result<(), HttpError> {
     let Exchange { request, response, .. } = exchange;
     let (method, path) = (request.method(), request.uri().path());
-    let Some(resource) = Resource::find(context, path) else {
-        return text(response, StatusCode::NOT_FOUND, "Nothing is here.\n").await;
-    };
-    if !resource.allows(method) {
-        let body: Bytes = format!("This takes {}.\n", resource.allow()).into();
-        let mut refusal = head(StatusCode::METHOD_NOT_ALLOWED, TEXT, None).map(|()| body);
-        refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static(resource.allow()));
-        return response.send(refusal).await;
-    }
-    match resource {
-        Resource::Index => response.send(head(StatusCode::OK, "text/html; charset=utf-8", None).map(|()| INDEX)).await,
-        Resource::Bytes(length) => {
-            let mut body = response.begin(head(StatusCode::OK, "application/octet-stream", Some(length))).await?;
-            if method != Method::HEAD {
-                for chunk in BytesStream::new(length) {
-                    body.send(chunk).await?;
-                }
-            }
-            body.finish().await
+    let answer = match Resource::find(context, path) {
+        None => text(StatusCode::NOT_FOUND, "Nothing is here.\n"),
+        Some(resource) if !resource.allows(method) => {
+            let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, format!("This takes {}.\n", resource.allow()));
+            refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static(resource.allow()));
+            refusal
         }
-        Resource::BadLength => {
-            let body = "The length is a number of bytes from 0 to 1073741824.\n";
-            text(response, StatusCode::BAD_REQUEST, body).await
+        Some(Resource::Index) => whole(StatusCode::OK, "text/html; charset=utf-8", INDEX),
+        Some(Resource::Bytes(length)) => {
+            let head = head(StatusCode::OK, "application/octet-stream", Some(length));
+            let length = if method == Method::HEAD { 0 } else { length };
+            return stream(head, &mut BytesStream::new(length).map(Ok), response).await;
         }
-        Resource::Echo => {
+        Some(Resource::BadLength) => {
+            text(StatusCode::BAD_REQUEST, "The length is a number of bytes from 0 to 1073741824.\n")
+        }
+        Some(Resource::Echo) => {
             let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
-            echo(content_type, request.into_body(), response).await
+            return echo(content_type, request.into_body(), response).await;
         }
-        Resource::Upload => upload(request.into_body(), response).await,
-        Resource::Health => text(response, StatusCode::OK, "ok\n").await,
-        Resource::Metrics => {
-            let body = metrics::text(context);
-            response.send(head(StatusCode::OK, metrics::CONTENT_TYPE, None).map(|()| body)).await
-        }
-        Resource::File(path) => files::send(&path, method, request.headers(), response).await,
-        Resource::Directory => {
-            let mut moved = head(StatusCode::MOVED_PERMANENTLY, TEXT, None).map(|()| Bytes::new());
+        Some(Resource::Upload) => upload(request.into_body()).await?,
+        Some(Resource::Health) => text(StatusCode::OK, "ok\n"),
+        Some(Resource::Metrics) => whole(StatusCode::OK, metrics::CONTENT_TYPE, metrics::text(context)),
+        Some(Resource::File(path)) => match files::answer(&path, method, request.headers()) {
+            Some((head, mut content)) => return stream(head, &mut content, response).await,
+            None => text(StatusCode::NOT_FOUND, "Nothing is here.\n"),
+        },
+        Some(Resource::Directory) => {
+            let mut moved = text(StatusCode::MOVED_PERMANENTLY, "");
             let location = HeaderValue::try_from(format!("{path}/"));
             moved.headers_mut().insert(header::LOCATION, location.expect("it came as a header's value"));
-            response.send(moved).await
+            moved
         }
+    };
+    response.send(answer).await
+}
+
+/// Sends an answer whose body is made piece by piece. It breaks off with the first piece that can't be.
+async fn stream(
+    head: Response<()>,
+    pieces: &mut dyn Iterator<Item = Result<Bytes, Broken>>,
+    response: Responder,
+) -> Result<(), HttpError> {
+    let mut body = response.begin(head).await?;
+    for piece in pieces {
+        // Dropped without its end, it is reset: the length is sent, and can't be kept.
+        let Ok(piece) = piece else { return Ok(()) };
+        body.send(piece).await?;
     }
+    body.finish().await
 }
 
 /// Sends the request's body back as it comes, so that its size costs no memory, and its trailers.
@@ -154,7 +162,7 @@ async fn echo(content_type: Option<HeaderValue>, mut body: Body, response: Respo
 }
 
 /// Hashes the request's body as it comes.
-async fn upload(mut body: Body, response: Responder) -> Result<(), HttpError> {
+async fn upload(mut body: Body) -> Result<Response<Bytes>, HttpError> {
     let (mut digest, mut length) = (Digest::new(&SHA256), 0);
     while let Some(chunk) = body.chunk().await? {
         digest.update(&chunk);
@@ -162,7 +170,7 @@ async fn upload(mut body: Body, response: Responder) -> Result<(), HttpError> {
     }
     let hash: String = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let answer = json::text(&serde_json::json!({ "bytes": length, "sha256": hash })) + "\n";
-    response.send(head(StatusCode::OK, "application/json", None).map(|()| answer)).await
+    Ok(whole(StatusCode::OK, "application/json", answer))
 }
 
 #[cfg(test)]

@@ -3,9 +3,6 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use super::exchange::HttpError;
-use super::responder::Responder;
-
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// An answer's head.
@@ -20,7 +17,12 @@ pub(super) fn head(status: StatusCode, content_type: &'static str, length: Optio
     response
 }
 
-pub(super) async fn text(response: Responder, status: StatusCode, body: impl Into<Bytes>) -> Result<(), HttpError> {
-    let body = body.into();
-    response.send(head(status, TEXT, None).map(|()| body)).await
+/// An answer of plain text.
+pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Bytes> {
+    whole(status, TEXT, body)
+}
+
+/// An answer with all of its body.
+pub(super) fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+    head(status, content_type, None).map(|()| body.into())
 }

@@ -14,10 +14,9 @@ use super::exchange::{Answer, HttpError, Progress};
 use super::respond::{self, TEXT};
 use crate::Connection;
 use crate::app::Context;
-use crate::app::h3::H3Send;
+use crate::app::h3::RequestSend;
 use crate::connection::Interest;
-
-type SendHalf = h3::server::RequestStream<H3Send<Bytes>, Bytes>;
+use crate::logged;
 
 /// Fields that are about a connection, which HTTP/3 forbids (RFC 9114, section 4.2).
 pub(super) const OF_CONNECTIONS: [HeaderName; 5] = [
@@ -47,7 +46,7 @@ impl Responder {
         context: &Context,
         connection: &Connection,
         method: &Method,
-        send: SendHalf,
+        send: RequestSend,
         progress: Progress,
     ) -> Self {
         let id = VarInt::from_u64(send.send_id().into_inner()).expect("a stream's number is below 2^62");
@@ -68,8 +67,11 @@ impl Responder {
     ///
     /// When the status is an interim one, or the stream is lost.
     pub async fn send(self, response: Response<impl Into<Bytes>>) -> Result<(), HttpError> {
+        self.send_bytes(response.map(Into::into)).await
+    }
+
+    async fn send_bytes(self, response: Response<Bytes>) -> Result<(), HttpError> {
         let (mut head, body) = response.into_parts();
-        let body: Bytes = body.into();
         if has_body(head.status) {
             // RFC 9110, section 8.6.
             head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(body.len()));
@@ -132,7 +134,7 @@ impl Drop for Responder {
                 Ok::<(), HttpError>(())
             };
             if let Err(error) = ended.await {
-                tracing::debug!("answer for a handler: {error}");
+                logged::debug("answer for a handler", &error);
             }
         };
         if self.spawner.spawn_local(answer).is_err() {
@@ -144,7 +146,7 @@ impl Drop for Responder {
 /// The body of an answer. Dropped before it is finished, it is reset, with H3_INTERNAL_ERROR unless the request's body was
 /// at fault: a client does not take a part for the whole.
 pub struct ResponseBody {
-    send: SendHalf,
+    send: RequestSend,
     interest: Interest,
     /// To a HEAD request, or of a status without one.
     empty: bool,

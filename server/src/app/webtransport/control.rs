@@ -14,10 +14,8 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use super::capsule::{self, Capsule, Capsules};
 use super::session::{Close, Session};
 use super::sessions::Sessions;
-use crate::app::h3::H3Stream;
+use crate::app::h3::{RequestRecv, RequestSend};
 use crate::app::{Context, Handler};
-
-type RequestStream = h3::server::RequestStream<H3Stream<Bytes>, Bytes>;
 
 /// Chromium asks for the draft it understands to be named (seen with 156).
 const DRAFT: (HeaderName, HeaderValue) =
@@ -29,18 +27,19 @@ pub(crate) async fn serve(
     sessions: &Rc<Sessions>,
     handler: &Rc<dyn Handler<Session>>,
     request: Request<()>,
-    mut stream: RequestStream,
+    mut send: RequestSend,
+    mut recv: RequestRecv,
 ) -> Result<(), StreamError> {
-    let id = stream.id().into_inner();
+    let id = send.send_id().into_inner();
     let Some(session) = sessions.open(id, request) else {
         sessions.request_resolved(id);
-        stream.stop_sending(Code::H3_REQUEST_REJECTED);
-        stream.stop_stream(Code::H3_REQUEST_REJECTED);
+        recv.stop_sending(Code::H3_REQUEST_REJECTED);
+        send.stop_stream(Code::H3_REQUEST_REJECTED);
         return Ok(());
     };
     let mut response = Response::new(());
     response.headers_mut().extend([DRAFT]);
-    let opened = stream.send_response(response).await;
+    let opened = send.send_response(response).await;
     if opened.is_ok() {
         let running = handler.serve(session.clone());
         let handled = session.clone();
@@ -50,7 +49,7 @@ pub(crate) async fn serve(
         });
     }
     let ended = match opened {
-        Ok(()) => run(context, &session, &mut stream).await,
+        Ok(()) => run(context, &session, &mut send, &mut recv).await,
         Err(error) => Err(error),
     };
     // Has no effect where it has ended already, as it should have.
@@ -68,7 +67,12 @@ enum Next {
     Asked(Close),
 }
 
-async fn run(context: &Context, session: &Session, stream: &mut RequestStream) -> Result<(), StreamError> {
+async fn run(
+    context: &Context,
+    session: &Session,
+    send: &mut RequestSend,
+    recv: &mut RequestRecv,
+) -> Result<(), StreamError> {
     let mut capsules = Capsules::default();
     let core = session.core();
     let mut draining = pin!(core.connection.draining().fuse());
@@ -80,7 +84,7 @@ async fn run(context: &Context, session: &Session, stream: &mut RequestStream) -
             if let Poll::Ready(close) = core.poll_asked(cx) {
                 return Poll::Ready(Ok(Next::Asked(close)));
             }
-            stream.poll_recv_data(cx).map_ok(|data| match data {
+            recv.poll_recv_data(cx).map_ok(|data| match data {
                 Some(mut data) => Next::Data(data.copy_to_bytes(data.remaining())),
                 None => Next::End,
             })
@@ -88,16 +92,16 @@ async fn run(context: &Context, session: &Session, stream: &mut RequestStream) -
         .await?;
         match next {
             Next::Asked(Close { clean: false, .. }) => {
-                stream.stop_sending(Code::H3_INTERNAL_ERROR);
-                stream.stop_stream(Code::H3_INTERNAL_ERROR);
+                recv.stop_sending(Code::H3_INTERNAL_ERROR);
+                send.stop_stream(Code::H3_INTERNAL_ERROR);
                 return Ok(());
             }
             Next::Asked(close) => {
-                stream.send_data(capsule::close(close.code, &close.reason)).await?;
-                stream.finish().await?;
+                send.send_data(capsule::close(close.code, &close.reason)).await?;
+                send.finish().await?;
                 // Chromium 156 takes a session for lost when it is told to stop sending before it has read why.
                 let rest = async {
-                    while stream.recv_data().await?.is_some() {}
+                    while recv.recv_data().await?.is_some() {}
                     Ok(())
                 };
                 return context.patience.with(Duration::ZERO, rest).await.unwrap_or(Ok(()));
@@ -105,18 +109,18 @@ async fn run(context: &Context, session: &Session, stream: &mut RequestStream) -
             Next::Data(data) => {
                 capsules.push(data);
                 if !read(session, &mut capsules) {
-                    malformed(stream);
+                    malformed(send, recv);
                     return Ok(());
                 }
             }
             Next::End => {
                 if !capsules.is_complete() {
-                    malformed(stream);
+                    malformed(send, recv);
                     return Ok(());
                 }
                 // Without a capsule that says more, code 0 and no reason (draft-ietf-webtrans-http3, section 6).
                 core.end(Close { clean: true, ..Close::default() });
-                return stream.finish().await;
+                return send.finish().await;
             }
         }
     }
@@ -139,7 +143,7 @@ fn read(session: &Session, capsules: &mut Capsules) -> bool {
 }
 
 /// RFC 9297, section 3.3, and RFC 9114, section 4.1.2.
-fn malformed(stream: &mut RequestStream) {
-    stream.stop_sending(Code::H3_MESSAGE_ERROR);
-    stream.stop_stream(Code::H3_MESSAGE_ERROR);
+fn malformed(send: &mut RequestSend, recv: &mut RequestRecv) {
+    recv.stop_sending(Code::H3_MESSAGE_ERROR);
+    send.stop_stream(Code::H3_MESSAGE_ERROR);
 }
