@@ -24,6 +24,7 @@ mod driver;
 mod gateway;
 mod json;
 mod overview;
+mod padding;
 mod provider;
 mod qlog;
 mod quic_config;
