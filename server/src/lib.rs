@@ -25,6 +25,7 @@ mod gateway;
 mod json;
 mod logged;
 mod overview;
+mod padding;
 mod provider;
 mod qlog;
 mod quic_config;

@@ -21,12 +21,20 @@ use crate::provider::provider;
 use crate::tickets::{MAX_TICKET_LIFETIME, Secrets, TicketingConfig, Tickets};
 use crate::{Certificate, Config, app, qlog};
 
+/// What any network carries (RFC 9000, section 14).
+const MIN_MTU: u16 = 1200;
 /// What Ethernet carries behind IPv6 and UDP headers, without extensions.
 const ETHERNET_MTU: u16 = 1452;
 /// The most that a UDP datagram carries over IPv6, and the largest value QUIC has a use for.
 const MAX_UDP_PAYLOAD: u16 = 65_527;
 /// The largest payload tried between programs of one machine. A datagram costs the same whatever its size where each is
 /// one call to the browser, so larger ones carry more a second.
+///
+/// Connections begin with it, unless the client takes less, which it says with its first packet: a search was seven
+/// datagrams of padding, 100 KB for each client. Where a datagram of that size is lost all the same, as behind a forwarder
+/// to a network, quinn-proto sends again what it carried in datagrams of 1200 bytes, and stays with those when it has
+/// happened often enough (a black hole, RFC 8899, section 4.3). An address of this machine is in no packet from outside, so
+/// nobody is sent more than it has asked for.
 pub const LOOPBACK_MTU: u16 = 16_384;
 
 /// The least change of a datagram's size that is looked for on loopback, in bytes.
@@ -102,8 +110,8 @@ impl ServerConfigs {
         network.validation_token_config(address_tokens);
         let mut loopback = network.clone();
         let congestion = Congestion::new(config.congestion);
-        network.transport_config(Arc::new(transport(config, ETHERNET_MTU, &congestion)?));
-        loopback.transport_config(Arc::new(transport(config, LOOPBACK_MTU, &congestion)?));
+        network.transport_config(Arc::new(transport(config, Path::Network, &congestion)?));
+        loopback.transport_config(Arc::new(transport(config, Path::Loopback, &congestion)?));
         Ok(Self {
             config: config.clone(),
             network: Arc::new(network),
@@ -117,10 +125,10 @@ impl ServerConfigs {
     }
 
     /// The one for a client at `remote`.
-    fn shared(&self, remote: IpAddr) -> (&Arc<ServerConfig>, u16) {
+    fn shared(&self, remote: IpAddr) -> (&Arc<ServerConfig>, Path) {
         // An IPv6 socket has IPv4 clients at mapped addresses.
         let loopback = remote.to_canonical().is_loopback();
-        if loopback { (&self.loopback, LOOPBACK_MTU) } else { (&self.network, ETHERNET_MTU) }
+        if loopback { (&self.loopback, Path::Loopback) } else { (&self.network, Path::Network) }
     }
 
     /// The one that the endpoint answers with before it is known who asks.
@@ -130,11 +138,11 @@ impl ServerConfigs {
 
     /// The one for a client at `remote` whose first packet has the connection ID `original`.
     pub(crate) fn for_client(&self, remote: IpAddr, original: ConnectionId) -> Arc<ServerConfig> {
-        let (shared, mtu) = self.shared(remote);
+        let (shared, path) = self.shared(remote);
         let Some(directory) = &self.config.qlog else { return shared.clone() };
         // A log of its own needs a configuration of its own.
         let stream = qlog::stream(directory, original);
-        let mut transport = transport(&self.config, mtu, &self.congestion).expect("the configuration was made before");
+        let mut transport = transport(&self.config, path, &self.congestion).expect("the configuration was made before");
         transport.qlog_stream(stream);
         let mut config = ServerConfig::clone(shared);
         config.transport_config(Arc::new(transport));
@@ -206,15 +214,27 @@ fn limits(config: &Config) -> String {
     )
 }
 
-fn transport(config: &Config, mtu: u16, congestion: &Congestion) -> Result<TransportConfig, String> {
+/// Where a client is.
+#[derive(Clone, Copy, Debug)]
+enum Path {
+    Network,
+    /// On this machine.
+    Loopback,
+}
+
+fn transport(config: &Config, path: Path, congestion: &Congestion) -> Result<TransportConfig, String> {
     let idle_timeout = config
         .idle_timeout
         .try_into()
         .map_err(|_| format!("an idle timeout of {} s is too long", config.idle_timeout.as_secs()))?;
-    let mtu = config.max_datagram.unwrap_or(mtu);
+    let (usual, first) = match path {
+        Path::Network => (ETHERNET_MTU, MIN_MTU),
+        Path::Loopback => (LOOPBACK_MTU, LOOPBACK_MTU),
+    };
+    let mtu = config.max_datagram.unwrap_or(usual);
     let mut discovery = MtuDiscoveryConfig::default();
-    // Each step of the search is a datagram of padding: on loopback the search ends with the first that is so near. A client
-    // may take less than the network does, though, and the whole way from 1200 to the 1,472 of a browser is little more.
+    // Each step of the search is a datagram of padding: it ends with the first that is so near. A client may take less than
+    // the network does, though, and the whole way from 1200 to the 1,472 of a browser is little more.
     discovery.upper_bound(mtu).minimum_change(MTU_STEP.min(mtu / 64).max(20));
     let mut acknowledgements = AckFrequencyConfig::default();
     acknowledgements.ack_eliciting_threshold(ACK_AFTER.into()).max_ack_delay(Some(ACK_DELAY));
@@ -228,6 +248,7 @@ fn transport(config: &Config, mtu: u16, congestion: &Congestion) -> Result<Trans
         .send_window(memory.send)
         .datagram_receive_buffer_size(Some(memory.datagrams))
         .datagram_send_buffer_size(memory.datagrams)
+        .initial_mtu(first.min(mtu))
         .mtu_discovery_config(Some(discovery))
         .ack_frequency_config(Some(acknowledgements))
         .congestion_controller_factory(Arc::new(congestion.clone()))
@@ -249,13 +270,17 @@ fn endpoint(secrets: &Secrets, connection_ids: ConnectionIds) -> EndpointConfig 
 }
 
 /// ring, with the cipher suites in the order of preference. All three stay: QUIC protects Initial packets with AES-128-GCM
-/// (RFC 9001, section 5.2), and a client may lack any of the others.
+/// (RFC 9001, section 5.2), and a client may lack any of the others. AES-256 comes with SHA-384, for which processors have
+/// no instructions that ring knows: the key schedule was a tenth of a handshake's time.
 fn crypto_provider(config: &Config) -> CryptoProvider {
     let mut provider = provider();
     socket_iwa_packet_protection::install(&mut provider);
-    if config.prefer_chacha20 {
-        provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
-    }
+    let first = if config.prefer_chacha20 {
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+    } else {
+        CipherSuite::TLS13_AES_128_GCM_SHA256
+    };
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != first);
     provider
 }
 
@@ -277,12 +302,16 @@ mod tests {
     }
 
     #[test]
-    fn chacha20_comes_first_where_it_is_preferred() {
-        let first = |prefer_chacha20| {
-            crypto_provider(&Config { prefer_chacha20, ..Config::default() }).cipher_suites[0].suite()
+    fn chacha20_comes_first_where_it_is_preferred_and_aes_128_elsewhere() {
+        let suites = |prefer_chacha20| {
+            let provider = crypto_provider(&Config { prefer_chacha20, ..Config::default() });
+            provider.cipher_suites.iter().map(|suite| suite.suite()).collect::<Vec<_>>()
         };
-        assert_eq!(first(true), CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
-        assert_ne!(first(false), CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
+        use CipherSuite::*;
+        let (chacha20, aes128, aes256) =
+            (TLS13_CHACHA20_POLY1305_SHA256, TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384);
+        assert_eq!(suites(true)[0], chacha20);
+        assert_eq!(suites(false), [aes128, aes256, chacha20]);
     }
 
     #[test]

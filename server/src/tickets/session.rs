@@ -1,4 +1,5 @@
-//! Puts tickets into TLS handshakes: quinn-proto's `Session` of rustls, with the NewSessionTicket messages rewritten.
+//! Puts tickets into TLS handshakes: quinn-proto's `Session` of rustls, with the NewSessionTicket messages rewritten. Its
+//! keys take the padding off packets, too.
 //!
 //! rustls numbers its sessions at random and sends the number as the ticket, with a lifetime of a day. Here the number
 //! becomes the sealed ticket, the lifetime ours, and `early_data` is left out for application protocols that take none.
@@ -17,6 +18,7 @@ use quinn_proto::transport_parameters::TransportParameters;
 use quinn_proto::{ConnectionId, Side, TransportError};
 
 use super::{Issued, Tickets};
+use crate::padding;
 
 /// A question about an application protocol (its ALPN name).
 type OfProtocol = dyn Fn(&[u8]) -> bool + Send + Sync;
@@ -31,7 +33,7 @@ pub(crate) struct TicketingConfig {
 
 impl ServerConfig for TicketingConfig {
     fn initial_keys(&self, version: u32, dst_cid: &ConnectionId) -> Result<Keys, UnsupportedVersion> {
-        self.inner.initial_keys(version, dst_cid)
+        self.inner.initial_keys(version, dst_cid).map(padding::without)
     }
 
     fn retry_tag(&self, version: u32, orig_dst_cid: &ConnectionId, packet: &[u8]) -> [u8; 16] {
@@ -75,11 +77,11 @@ impl Session for Ticketing {
             let written = buf.split_off(start);
             rewrite(&written, &mut self.issued, lifetime, early_data, buf);
         }
-        keys
+        keys.map(padding::without)
     }
 
     fn initial_keys(&self, dst_cid: &ConnectionId, side: Side) -> Keys {
-        self.inner.initial_keys(dst_cid, side)
+        padding::without(self.inner.initial_keys(dst_cid, side))
     }
 
     fn handshake_data(&self) -> Option<Box<dyn Any>> {
@@ -107,7 +109,7 @@ impl Session for Ticketing {
     }
 
     fn next_1rtt_keys(&mut self) -> Option<KeyPair<Box<dyn PacketKey>>> {
-        self.inner.next_1rtt_keys()
+        self.inner.next_1rtt_keys().map(padding::without_in)
     }
 
     fn is_valid_retry(&self, orig_dst_cid: &ConnectionId, header: &[u8], payload: &[u8]) -> bool {

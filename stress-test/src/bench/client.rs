@@ -38,9 +38,15 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client of `server` that takes and sends datagrams of up to `payload` bytes. Needs a tokio runtime.
+    /// A client of `server` that takes datagrams of up to `payload` bytes. Needs a tokio runtime.
     pub(super) fn new(server: &Server, payload: u16) -> Result<Self> {
         Self::at(server, server.address, payload)
+    }
+
+    /// The same, and it looks for how large those that it sends may be. Without anything to send in them that is no use:
+    /// eleven datagrams of padding, half a megabyte, which the server has to read.
+    pub(super) fn that_uploads(server: &Server, payload: u16) -> Result<Self> {
+        Ok(Self { transport: Arc::new(transport(payload)), ..Self::new(server, payload)? })
     }
 
     /// The same behind a relay at `address`.
@@ -57,7 +63,7 @@ impl Client {
         pins.add(server.pin);
         let mut tls = tls(pins.verifier());
         tls.enable_early_data = true;
-        Ok(Self { endpoint, address, tls, pins, transport: Arc::new(transport(payload)) })
+        Ok(Self { endpoint, address, tls, pins, transport: Arc::new(transport(ETHERNET)) })
     }
 
     /// Begins a handshake; `configured` is made once for many.
@@ -101,6 +107,7 @@ impl Client {
     }
 }
 
+/// Datagrams grow to `payload` bytes as far as the server takes them.
 fn transport(payload: u16) -> TransportConfig {
     let mut discovery = MtuDiscoveryConfig::default();
     discovery.upper_bound(payload);

@@ -50,12 +50,17 @@ pub(super) fn all() -> Vec<Workload> {
         is_sample: false,
         task: workload::Task::Quic(task),
     };
-    let handshakes = [("p50", Unit::Milliseconds), ("p99", Unit::Milliseconds), ("rate", Unit::Handshakes)];
+    let handshakes = [
+        ("p50", Unit::Milliseconds),
+        ("p99", Unit::Milliseconds),
+        ("rate", Unit::Handshakes),
+        ("CPU", Unit::Microseconds),
+    ];
     let bulk = [("", Unit::MegabytesPerSecond), ("CPU", Unit::MillisecondsPerMegabyte)];
     let mut all = vec![
         one(
             "quic-handshake-full",
-            "QUIC, connect to handshake complete; rate: 16 at once",
+            "QUIC, connect to handshake complete; rate, and CPU for one: 16 at once",
             &handshakes,
             Handshakes(Handshake::Full),
         ),

@@ -62,7 +62,7 @@ pub(super) async fn download(server: &Server, payload: u16, scale: f64) -> Resul
 }
 
 pub(super) async fn upload(server: &Server, payload: u16, scale: f64) -> Result<Vec<f64>> {
-    let client = Client::new(server, payload)?;
+    let client = Client::that_uploads(server, payload)?;
     let http = Http::new(client.connect("h3").await?).await.map_err(|error| Error(error.to_string()))?;
     let post = async |length: usize| {
         let body = Bytes::from(vec![7; length]);
