@@ -23,8 +23,11 @@ use crate::{Certificate, Config, app, qlog};
 
 /// What Ethernet carries behind IPv6 and UDP headers, without extensions.
 const ETHERNET_MTU: u16 = 1452;
-/// The most that a UDP datagram carries over IPv6, and the largest value QUIC has a use for.
-const MAX_UDP_PAYLOAD: u16 = 65_527;
+/// The largest payload that clients are told they may send (max_udp_payload_size, RFC 9000, section 18.2): a tenth of what
+/// one call gives the kernel over IPv4. quinn gives it ten datagrams a call whatever their size, and where they are more
+/// than that all ten are lost without a word (EMSGSIZE), though each probe of its path MTU discovery arrives. It takes that
+/// for a path that no longer carries them, and goes back to 1200 bytes for a minute.
+const MAX_UDP_PAYLOAD: u16 = 65_507 / 10;
 /// The largest payload tried between programs of one machine. A datagram costs the same whatever its size where each is
 /// one call to the browser, so larger ones carry more a second.
 pub const LOOPBACK_MTU: u16 = 16_384;
@@ -242,7 +245,7 @@ fn endpoint(secrets: &Secrets, connection_ids: ConnectionIds) -> EndpointConfig 
     let reset_key = hmac::Key::new(hmac::HMAC_SHA256, &secrets.secret("stateless resets"));
     let mut endpoint = EndpointConfig::new(Arc::new(reset_key));
     endpoint.cid_generator(move || Box::new(connection_ids.clone()));
-    // Whatever the network carries can be received; the default says Ethernet's MTU.
+    // The default says Ethernet's MTU.
     endpoint.max_udp_payload_size(MAX_UDP_PAYLOAD).expect("the size is in the range of RFC 9000, section 18.2");
     endpoint.supported_versions(VERSIONS.to_vec());
     endpoint
