@@ -42,8 +42,9 @@ const VERSIONS: [u32; 1] = [1];
 /// What clients are asked for that know how (draft-ietf-quic-ack-frequency; quinn does): an acknowledgement after so many
 /// packets, or after so long. RFC 9000 has one after two packets or 25 ms. To receive one costs a server in Chromium as
 /// much as to send a datagram, and a download of 32 MiB in datagrams of 1452 bytes brought 12,700 of them for 28,700
-/// packets. The time also bounds what a loss at the end of a burst costs.
-const ACK_AFTER: u32 = 8;
+/// packets. The time also bounds what a loss at the end of a burst costs, and what a client's first window waits for, which
+/// is ten packets.
+const ACK_AFTER: u32 = 16;
 const ACK_DELAY: Duration = Duration::from_millis(5);
 
 /// The least memory of a connection: a datagram of the largest kind must fit each of its parts.
