@@ -25,8 +25,11 @@ use crate::{Certificate, Config, app, qlog};
 const MIN_MTU: u16 = 1200;
 /// What Ethernet carries behind IPv6 and UDP headers, without extensions.
 const ETHERNET_MTU: u16 = 1452;
-/// The most that a UDP datagram carries over IPv6, and the largest value QUIC has a use for.
-const MAX_UDP_PAYLOAD: u16 = 65_527;
+/// The largest payload that clients are told they may send (max_udp_payload_size, RFC 9000, section 18.2): a tenth of what
+/// one call gives the kernel over IPv4. quinn gives it ten datagrams a call whatever their size, and where they are more
+/// than that all ten are lost without a word (EMSGSIZE), though each probe of its path MTU discovery arrives. It takes that
+/// for a path that no longer carries them, and goes back to 1200 bytes for a minute.
+const MAX_UDP_PAYLOAD: u16 = 65_507 / 10;
 /// The largest payload tried between programs of one machine. A datagram costs the same whatever its size where each is
 /// one call to the browser, so larger ones carry more a second.
 ///
@@ -47,8 +50,9 @@ const VERSIONS: [u32; 1] = [1];
 /// What clients are asked for that know how (draft-ietf-quic-ack-frequency; quinn does): an acknowledgement after so many
 /// packets, or after so long. RFC 9000 has one after two packets or 25 ms. To receive one costs a server in Chromium as
 /// much as to send a datagram, and a download of 32 MiB in datagrams of 1452 bytes brought 12,700 of them for 28,700
-/// packets. The time also bounds what a loss at the end of a burst costs.
-const ACK_AFTER: u32 = 8;
+/// packets. The time also bounds what a loss at the end of a burst costs, and what a client's first window waits for, which
+/// is ten packets.
+const ACK_AFTER: u32 = 16;
 const ACK_DELAY: Duration = Duration::from_millis(5);
 
 /// The least memory of a connection: a datagram of the largest kind must fit each of its parts.
@@ -263,7 +267,7 @@ fn endpoint(secrets: &Secrets, connection_ids: ConnectionIds) -> EndpointConfig 
     let reset_key = hmac::Key::new(hmac::HMAC_SHA256, &secrets.secret("stateless resets"));
     let mut endpoint = EndpointConfig::new(Arc::new(reset_key));
     endpoint.cid_generator(move || Box::new(connection_ids.clone()));
-    // Whatever the network carries can be received; the default says Ethernet's MTU.
+    // The default says Ethernet's MTU.
     endpoint.max_udp_payload_size(MAX_UDP_PAYLOAD).expect("the size is in the range of RFC 9000, section 18.2");
     endpoint.supported_versions(VERSIONS.to_vec());
     endpoint

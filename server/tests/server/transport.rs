@@ -531,6 +531,25 @@ async fn datagrams_grow_to_what_the_path_carries_up_to_the_limit() {
 }
 
 #[tokio::test]
+async fn uploads_go_on_in_the_large_datagrams_that_were_found() {
+    const LENGTH: usize = 16 << 20;
+    let server = Server::start(&[]);
+    let mut discovery = quinn::MtuDiscoveryConfig::default();
+    discovery.upper_bound(65_527);
+    let mut transport = quinn::TransportConfig::default();
+    transport.mtu_discovery_config(Some(discovery));
+    let client = Client::new(server.address, server.pin).unwrap().with_transport(transport);
+    let connection = client.connect(server.address, &[b"h3"]).await.unwrap();
+    let http = Http::new(connection.clone()).await.unwrap();
+    let answer = http.request(http::Method::POST, "/upload", vec![7; LENGTH]).await.unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&answer.body).unwrap()["bytes"], LENGTH);
+    let path = connection.stats().path;
+    // What a client takes for a hole, it does not send again.
+    assert_eq!(path.black_holes_detected, 0, "{path:?}");
+    assert!((1453..=6550).contains(&path.current_mtu), "{path:?}");
+}
+
+#[tokio::test]
 async fn ecn_marks_of_clients_are_seen() {
     let mut server = Server::start(&["--stats-interval", "1"]);
     let (_, http) = http(&server).await;

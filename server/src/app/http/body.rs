@@ -1,6 +1,7 @@
 //! The body of a request as it comes, held to the server's limits and to its own declared length.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -169,13 +170,20 @@ struct Incoming {
 
 impl Incoming {
     async fn next(&mut self) -> Result<Option<Bytes>, HttpError> {
-        let begun = Instant::now();
-        let Some(data) = self.patience.with(self.waited, self.recv.recv_data()).await else {
+        let (recv, mut begun) = (&mut self.recv, None);
+        let data = poll_fn(|cx| {
+            let data = recv.poll_recv_data(cx);
+            if data.is_pending() {
+                begun.get_or_insert_with(Instant::now);
+            }
+            data
+        });
+        let Some(data) = self.patience.with(self.waited, data).await else {
             return Err(HttpError::TimedOut);
         };
         let data = data?.map(|mut data| data.copy_to_bytes(data.remaining()));
         self.length += data.as_ref().map_or(0, |data| data.len() as u64);
-        self.waited += begun.elapsed();
+        self.waited += begun.map_or(Duration::ZERO, |begun| begun.elapsed());
         if self.length - self.measured_from >= PACE {
             (self.waited, self.measured_from) = (Duration::ZERO, self.length);
         }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use ring::digest::{Context as Digest, SHA256};
+use sha2::{Digest, Sha256};
 
 use super::body::Body;
 use super::bytes_stream::{self, BytesStream};
@@ -163,12 +163,12 @@ async fn echo(content_type: Option<HeaderValue>, mut body: Body, response: Respo
 
 /// Hashes the request's body as it comes.
 async fn upload(mut body: Body) -> Result<Response<Bytes>, HttpError> {
-    let (mut digest, mut length) = (Digest::new(&SHA256), 0);
+    let (mut digest, mut length) = (Sha256::new(), 0);
     while let Some(chunk) = body.chunk().await? {
         digest.update(&chunk);
         length += chunk.len();
     }
-    let hash: String = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let answer = json::text(&serde_json::json!({ "bytes": length, "sha256": hash })) + "\n";
     Ok(whole(StatusCode::OK, "application/json", answer))
 }
