@@ -96,7 +96,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       report?.(message, stored < data.byteLength);
       return flags & MSG_TRUNC ? data.byteLength : stored;
     }, {
-      queue: socket.queue, nonblocking, timeout: socket.receiveTimeout, hopeless: () => socket.nothingToReceive(),
+      queue: socket.queue, nonblocking, timeout: socket.receiveTimeout, hopeless: () => socket.nothingToReceive(), gather: true,
     });
   }
 
