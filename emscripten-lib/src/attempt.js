@@ -19,7 +19,13 @@ const GATHER = 0.05;
 /**
  * @typedef {object} Attempter
  * @property {<T extends number>(attempt: () => T, how: How) => number | Promise<number>} call
- * @property {(attempt: () => number, queues: WaitQueue[], timeout: number, late: Late, gather?: boolean) => number | Promise<number>} wait
+ * @property {(attempt: () => number, queues: WaitQueue[], timeout: number, late: Late, how?: Waiting) => number | Promise<number>} wait
+ */
+
+/**
+ * @typedef {object} Waiting
+ * @property {boolean} [gather] what follows at once may be gathered: `wait` says when
+ * @property {(flags: number) => boolean} [hopeless] as in How, at a notification of `flags` (POLL*, 0 for anything else)
  */
 
 /** The value of a call whose time is over. @typedef {number | (() => number)} Late */
@@ -30,7 +36,8 @@ const GATHER = 0.05;
  * @property {boolean} nonblocking
  * @property {number} timeout ms; 0 or less waits for ever, as SO_RCVTIMEO does
  * @property {() => boolean} [hopeless] true when the attempt is sure to throw EAGAIN: spares the throw, which costs
- *   half a microsecond
+ *   half a microsecond, and each datagram that leaves is a notification
+ * @property {boolean} [gather] see `wait`
  * @property {Late} [late] without it -EAGAIN
  */
 
@@ -48,11 +55,12 @@ export function makeAttempter({ timers, canWait, isAbandoned = () => false, hold
    * Makes the attempt again at each notification of one of the queues. Resolves to its value, to -errno, or to `late`
    * once `timeout` ms (0 or less: never) are over, which is at once where the caller can't wait. The attempt runs inside the notification, so that a datagram goes
    * to exactly one waiter; it must not run user code, and does not: the program resumes in a later microtask. A program
-   * that waits for readiness alone, and so takes all there is, may have what comes `gather`ed: where one notification
-   * follows the other within GATHER ms it resumes when the event loop has passed on the others that are there already.
+   * that waits for readiness or for datagrams, of which there may be more, may have what comes `gather`ed: where one
+   * notification follows the other within GATHER ms it resumes when the event loop has passed on the others that are there
+   * already.
    */
   /** @type {Attempter['wait']} */
-  function wait(attempt, queues, timeout, late, gather = false) {
+  function wait(attempt, queues, timeout, late, { gather = false, hopeless } = {}) {
     const tooLate = () => (typeof late === 'number' ? late : late());
     if (!canWait()) return tooLate();
     return new Promise((resolve, reject) => {
@@ -69,8 +77,8 @@ export function makeAttempter({ timers, canWait, isAbandoned = () => false, hold
         stop();
         release();
       };
-      const again = () => {
-        if (done) return;
+      const again = (/** @type {number} */ flags) => {
+        if (done || hopeless?.(flags)) return;
         if (isAbandoned()) {
           finish();
           return;
@@ -118,7 +126,7 @@ export function makeAttempter({ timers, canWait, isAbandoned = () => false, hold
       }
     }
     if (how.nonblocking) return -EAGAIN;
-    return wait(attempt, [how.queue], how.timeout, how.late ?? -EAGAIN);
+    return wait(attempt, [how.queue], how.timeout, how.late ?? -EAGAIN, how);
   }
 
   return { call, wait };

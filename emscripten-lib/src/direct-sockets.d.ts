@@ -44,6 +44,8 @@ interface MulticastController {
 /** What the library calls on a reader: a subset of ReadableStreamDefaultReader. */
 interface DatagramReader {
   read(): Promise<{ value: UDPMessage, done: false } | { value?: undefined, done: true }>;
+  /** Not in the browser's: calls back for each datagram from now on, in the place of read(). */
+  each?(onMessage: (message: UDPMessage) => void, onEnd: () => void): void;
   cancel(reason?: unknown): Promise<void>;
   releaseLock(): void;
 }
@@ -53,6 +55,8 @@ interface DatagramWriter {
   /** null once the stream has errored: a rejected write in Chrome errors the whole stream. */
   readonly desiredSize: number | null;
   write(message: UDPMessage): Promise<void>;
+  /** Not in the browser's: a write() without promises, which calls back in the order of writing and never at once. */
+  poster?(settled: (error?: Error) => void): (message: UDPMessage) => void;
   close(): Promise<void>;
   abort(reason?: unknown): Promise<void>;
   releaseLock(): void;
@@ -75,6 +79,8 @@ declare class UDPSocket {
   static readonly takesEmptyDatagrams?: boolean;
   /** Not the browser's: true where `broadcast` and setBroadcast() are. */
   static readonly broadcasts?: boolean;
+  /** Not the browser's: of how many on one port at most there is a use. */
+  static readonly mostStripes?: number;
   readonly opened: Promise<UDPSocketOpenInfo>;
   readonly closed: Promise<void>;
   close(): Promise<void>;

@@ -301,7 +301,7 @@ export function makeEpoll(FS, memory, attempter) {
       if (taken === 0) throw EAGAIN;
       return taken;
     };
-    return attempter.wait(attempt, [epoll.queue], timeout, 0, true);
+    return attempter.wait(attempt, [epoll.queue], timeout, 0, { gather: true });
   }
 
   return {

@@ -1,7 +1,7 @@
 // poll(), and with it select(), pselect() and ppoll(), which Emscripten's libc builds on it. It differs from the stock
 // one in its timers (timers.js) and in that an answer known at once is a number, never a Promise: poll() then may be
 // called where nothing can suspend. Any FS stream may take part: sockets, pipes, files, terminals.
-import { EAGAIN, EFAULT, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from './abi.js';
+import { EAGAIN, EFAULT, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, WRITABLE } from './abi.js';
 
 /** struct pollfd: fd, events, revents. */
 const POLLFD_SIZE = 8;
@@ -55,7 +55,9 @@ export function makePoll(FS, access, attempter) {
       const found = probe(fds, count);
       if (found > 0 || timeout === 0) return found;
       const queues = new Set();
+      let asked = 0;
       for (let i = 0; i < count; i++) {
+        asked |= access.readI16(fds + i * POLLFD_SIZE + 4);
         const node = FS.getStream(access.readI32(fds + i * POLLFD_SIZE))?.node;
         if (node?.addListener) queues.add(node);
       }
@@ -64,7 +66,11 @@ export function makePoll(FS, access, attempter) {
         if (now === 0) throw EAGAIN;
         return now;
       };
-      return attempter.wait(attempt, [...queues], timeout, 0, true);
+      // Each datagram that leaves makes room, for which few wait: to look at all descriptors then, and throw, would be a part
+      // of what sending it costs.
+      const ignored = asked & WRITABLE ? 0 : WRITABLE;
+      const hopeless = (/** @type {number} */ flags) => flags !== 0 && (flags & ~ignored) === 0;
+      return attempter.wait(attempt, [...queues], timeout, 0, { gather: true, hopeless });
     },
   };
 }

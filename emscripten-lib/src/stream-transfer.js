@@ -38,6 +38,11 @@ export function makeStreamTransfer(memory, attempter) {
     }, { queue: socket.queue, nonblocking, timeout, hopeless, late: () => (done > 0 ? done : -EAGAIN) });
   }
 
+  /** Where `store` puts what an attempt takes off a socket, which happens within it: one closure for all calls. */
+  const target = { ranges: /** @type {Range[]} */ ([]), base: 0 };
+  const store = (/** @type {Uint8Array} */ piece, /** @type {number} */ offset) =>
+    memory.store(piece, target.ranges, target.base + offset);
+
   return {
     /**
      * @param {Stream} stream
@@ -46,6 +51,10 @@ export function makeStreamTransfer(memory, attempter) {
      * @param {number} flags
      */
     send({ node: { socket }, flags: mode }, ranges, total, flags) {
+      // The usual call does not wait, and needs none of what follows, which is a quarter of the cost of 1 KiB.
+      if (socket.takesAtOnce(total)) {
+        return socket.send(total, (/** @type {Uint8Array} */ bytes) => memory.gatherInto(ranges, 0, bytes), flags);
+      }
       return transfer(
         (done) => socket.send(total - done, (/** @type {Uint8Array} */ target) => memory.gatherInto(ranges, done, target),
           flags),
@@ -66,17 +75,19 @@ export function makeStreamTransfer(memory, attempter) {
     receive({ node: { socket }, flags: mode }, ranges, total, flags) {
       const peek = (flags & MSG_PEEK) !== 0;
       const whole = (flags & MSG_WAITALL) !== 0;
-      let base = 0;
       // On a stream MSG_TRUNC throws the bytes away: tcp(7).
-      const sink = flags & MSG_TRUNC
-        ? () => {}
-        : (/** @type {Uint8Array} */ piece, /** @type {number} */ offset) => memory.store(piece, ranges, base + offset);
+      const sink = flags & MSG_TRUNC ? () => {} : store;
+      const take = (/** @type {number} */ done) => {
+        target.ranges = ranges;
+        target.base = done;
+        return socket.receive(total - done, peek, sink);
+      };
+      if (!peek && !whole && socket.hasBytes()) return take(0);
       return transfer(
         (done) => {
           // Peeking leaves all of it queued, so only a queue that holds enough ends the wait.
           if (peek && whole && socket.nextLength() < total && !socket.atEnd() && !socket.isFull()) throw EAGAIN;
-          base = done;
-          return socket.receive(total - done, peek, sink);
+          return take(done);
         },
         (done, moved) => !whole || peek || moved === 0 || done === total,
         {

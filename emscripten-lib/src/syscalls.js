@@ -84,12 +84,12 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
     // There is no error queue here, so it is always empty.
     if (flags & MSG_ERRQUEUE) return -EAGAIN;
     if (socket.type === SOCK_STREAM) {
+      const received = streams.receive(stream, ranges, ranges.reduce((sum, { length }) => sum + length, 0), flags);
       // The bytes of a stream come from its one peer: Linux names no source.
-      return andThen(streams.receive(stream, ranges, ranges.reduce((sum, { length }) => sum + length, 0), flags),
-        (count) => {
-          if (count >= 0) report?.(undefined, false);
-          return count;
-        });
+      return report === undefined ? received : andThen(received, (count) => {
+        if (count >= 0) report(undefined, false);
+        return count;
+      });
     }
     return attempter.call(() => {
       const message = socket.receive((flags & MSG_PEEK) !== 0, nonblocking);
@@ -102,7 +102,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       report?.(message, stored < data.byteLength);
       return flags & MSG_TRUNC ? data.byteLength : stored;
     }, {
-      queue: socket.queue, nonblocking, timeout: socket.receiveTimeout, hopeless: () => socket.nothingToReceive(),
+      queue: socket.queue, nonblocking, timeout: socket.receiveTimeout, hopeless: () => socket.nothingToReceive(), gather: true,
     });
   }
 

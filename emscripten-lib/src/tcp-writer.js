@@ -137,8 +137,10 @@ export class TcpWriter {
    */
   send(length, copy) {
     this.reserve(this.filled + length);
-    this.lastSend = performance.now();
-    if (this.filled === 0) this.oldest = this.lastSend;
+    if (this.options.capacity) {
+      this.lastSend = performance.now();
+      if (this.filled === 0) this.oldest = this.lastSend;
+    }
     copy(this.buffer.subarray(this.filled, this.filled + length));
     this.filled += length;
     if (!this.flying && (!this.alarm || this.filled > PIPE_MIN)) this.pump();

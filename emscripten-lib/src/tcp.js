@@ -91,6 +91,17 @@ export class TcpSocket extends TcpLifecycle {
     throw EAGAIN;
   }
 
+  /** True when send() is sure to take so many bytes, if it takes any. @param {number} length */
+  takesAtOnce(length) {
+    const writer = this.port?.writer;
+    return this.state === 'connected' && writer !== undefined && writer.outstanding + length <= this.sendLimit();
+  }
+
+  /** True when receive() is sure to hand over bytes. */
+  hasBytes() {
+    return this.state === 'connected' && this.port !== undefined && this.port.received.length > 0;
+  }
+
   /** True when receive() is sure to throw EAGAIN. */
   nothingToReceive() {
     const { port } = this;

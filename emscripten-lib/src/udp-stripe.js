@@ -36,28 +36,41 @@ export class Stripe {
       if (this.writer.desiredSize === null) this.break();
       this.port.rejected(message, error);
     };
-    this.onRead = (/** @type {Awaited<ReturnType<DatagramReader['read']>>} */ result) => {
-      if (this.broken || this.port.closed) return;
-      if (result.done) {
-        this.break();
-        return;
-      }
-      this.port.options.onDatagram(result.value);
-      this.pump();
+    this.onMessage = (/** @type {UDPMessage} */ message) => {
+      if (!this.broken && !this.port.closed) this.port.options.onDatagram(message);
     };
-    this.onReadFailed = () => {
+    this.onReadEnd = () => {
       if (!this.broken && !this.port.closed) this.break();
     };
+    this.onRead = (/** @type {Awaited<ReturnType<DatagramReader['read']>>} */ result) => {
+      if (result.done) {
+        this.onReadEnd();
+        return;
+      }
+      if (this.broken || this.port.closed) return;
+      this.onMessage(result.value);
+      this.read();
+    };
+    const post = this.writer.poster?.((error) => (error ? this.onRejected(error) : this.onWritten()));
+    this.hand = post ?? ((/** @type {UDPMessage} */ message) => {
+      this.writer.write(message).then(this.onWritten, this.onRejected);
+    });
   }
 
+  /** Begins to read. */
   pump() {
-    this.reader.read().then(this.onRead, this.onReadFailed);
+    if (this.reader.each) this.reader.each(this.onMessage, this.onReadEnd);
+    else this.read();
+  }
+
+  read() {
+    this.reader.read().then(this.onRead, this.onReadEnd);
   }
 
   /** @param {UDPMessage} message */
   write(message) {
     this.written.push(message);
-    this.writer.write(message).then(this.onWritten, this.onRejected);
+    this.hand(message);
   }
 
   break() {

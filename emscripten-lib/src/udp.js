@@ -83,17 +83,18 @@ export class UdpSocket extends SocketBase {
     this.namedPort = local.port !== 0;
     if (!implicit) this.boundIp = local.ip;
     this.bindError = 0;
+    const stripes = Math.min(this.stripes, this.UDPSocket.mostStripes ?? Infinity);
     const port = this.port = new UdpPort({
       UDPSocket: this.UDPSocket,
       localAddress: local.ip.text,
       localPort: local.port,
       // Elsewhere than on :: there is nothing to restrict, and the browser refuses the option.
       ipv6Only: this.v6Only && local.ip.text === '::',
-      stripes: this.stripes,
+      stripes,
       shared: this.reuseAddress || this.reusePort,
       broadcast: this.broadcast,
       multicast: this.multicast,
-      receiveBufferSize: Math.max(this.askedReceiveBuffer ?? 0, SYSTEM_RECEIVE_BUFFER / Math.min(this.stripes, SHARES_MAX)),
+      receiveBufferSize: Math.max(this.askedReceiveBuffer ?? 0, SYSTEM_RECEIVE_BUFFER / Math.min(stripes, SHARES_MAX)),
       sendBufferSize: this.askedSendBuffer,
       onDatagram: (message) => this.deliver(message),
       onDrain: () => {

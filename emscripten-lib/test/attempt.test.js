@@ -70,6 +70,17 @@ test('a hopeless attempt is not made', () => {
   assert.equal(state.attempts, 0);
 });
 
+test('nor is it made at a notification of something else', async () => {
+  const { attempter, queue } = setup();
+  const { state, attempt } = gate();
+  const call = attempter.call(attempt, { ...blocking(queue), hopeless: () => !state.open });
+  queue.notifyListeners(1);
+  assert.equal(state.attempts, 0);
+  state.open = true;
+  queue.notifyListeners(1);
+  assert.equal(await call, 42);
+});
+
 test('a blocking call waits for the queue and tries again', async () => {
   const { attempter, queue, held } = setup();
   const { state, attempt } = gate();
@@ -163,7 +174,7 @@ test('a wait that gathers resumes at once after a while, and later where one not
   const queue = new FakeNode();
   const begin = (/** @type {boolean} */ gather) => {
     const { attempt, state } = gate();
-    const result = attempter.wait(attempt, [queue], 0, 0, gather);
+    const result = attempter.wait(attempt, [queue], 0, 0, { gather });
     state.open = true;
     return Promise.resolve(result);
   };
@@ -186,4 +197,12 @@ test('a wait that gathers resumes at once after a while, and later where one not
   waiting = begin(false);
   queue.notifyListeners(1);
   assert.equal(await waiting, 42);
+
+  const { attempt, state } = gate();
+  const call = attempter.call(attempt, { ...blocking(queue), gather: true });
+  state.open = true;
+  queue.notifyListeners(1);
+  assert.equal(turns.length, 2, 'a call gathers too');
+  turns[1]();
+  assert.equal(await call, 42);
 });

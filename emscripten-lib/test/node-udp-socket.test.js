@@ -56,6 +56,56 @@ test('datagrams that came before anyone read are kept in order', async (context)
   assert.deepEqual(texts, ['a', 'b', 'c']);
 });
 
+test('whoever takes each datagram gets those that came before, and the end', async (context) => {
+  const other = await peer('udp4', '127.0.0.1', context);
+  const { socket, info, reader } = await open({ localAddress: '127.0.0.1' }, context);
+  const came = once(socket.socket, 'message');
+  other.send('a', info.localPort, '127.0.0.1');
+  await came;
+  const texts = /** @type {string[]} */ ([]);
+  const { promise, resolve } = Promise.withResolvers();
+  const two = Promise.withResolvers();
+  reader.each?.(({ data }) => {
+    texts.push(Buffer.from(data).toString());
+    if (texts.length === 2) two.resolve(undefined);
+  }, () => resolve(undefined));
+  other.send('b', info.localPort, '127.0.0.1');
+  await two.promise;
+  assert.deepEqual(texts, ['a', 'b']);
+  socket.close();
+  await promise;
+});
+
+test('datagrams are posted in order, each is told of, and a failure concerns its own alone', async (context) => {
+  const other = await peer('udp4', '127.0.0.1', context);
+  const { socket, writer } = await open({ localAddress: '127.0.0.1' }, context);
+  const got = /** @type {string[]} */ ([]);
+  const last = Promise.withResolvers();
+  other.on('message', (data) => {
+    got.push(data.toString());
+    if (got.length === 2) last.resolve(undefined);
+  });
+  const told = /** @type {(string | undefined)[]} */ ([]);
+  const all = Promise.withResolvers();
+  const post = writer.poster?.((error) => {
+    told.push(error && `${error.name} ${/** @type {any} */ (error).code}`);
+    if (told.length === 3) all.resolve(undefined);
+  });
+  const remote = { remoteAddress: '127.0.0.1', remotePort: other.address().port };
+  post?.({ data: new TextEncoder().encode('first'), ...remote });
+  post?.({ data: new Uint8Array(65_508), ...remote });
+  post?.({ data: new TextEncoder().encode('second'), ...remote });
+  assert.equal(told.length, 0, 'never at once');
+  await all.promise;
+  assert.deepEqual(told, [undefined, 'NetworkError EMSGSIZE', undefined]);
+  await last.promise;
+  assert.deepEqual(got, ['first', 'second']);
+  const late = Promise.withResolvers();
+  socket.close();
+  writer.poster?.(late.resolve)({ data: new Uint8Array(1), ...remote });
+  assert.equal(/** @type {Error} */ (await late.promise)?.name, 'NetworkError', 'nor does a closed socket throw');
+});
+
 test('IPv6, and IPv4 through the wildcard of IPv6', async (context) => {
   const six = await open({ localAddress: '::' }, context);
   const four = await peer('udp4', '127.0.0.1', context);

@@ -280,7 +280,9 @@ test('send() takes what SO_SNDBUF has room for, then is EAGAIN until bytes have 
   client.stalled = true;
   const limit = socket.sendLimit();
   const whole = 'x'.repeat(limit + 5);
+  assert.deepEqual([limit, limit + 1].map((length) => socket.takesAtOnce(length)), [true, false]);
   assert.equal(send(socket, whole), limit);
+  assert.equal(socket.takesAtOnce(1), false);
   assert.equal(thrown(() => send(socket, 'more')), EAGAIN);
   assert.equal(socket.poll() & POLLOUT, 0);
   const woken = watch(queue);
@@ -297,6 +299,7 @@ test('send() is EPIPE, ENOTCONN or EAGAIN where there is no connection to send o
   assert.equal(thrown(() => socket.shutdown(SHUT_WR)), ENOTCONN);
   socket.beginConnect(peer, true);
   assert.equal(thrown(() => send(socket, 'x')), EAGAIN);
+  assert.deepEqual([socket.takesAtOnce(1), socket.hasBytes()], [false, false]);
   const made = await connected();
   assert.equal(thrown(() => send(made.socket, 'x', MSG_OOB)), EOPNOTSUPP);
   assert.equal(made.socket.send(0, () => assert.fail('nothing to copy'), 0), 0);
@@ -305,10 +308,11 @@ test('send() is EPIPE, ENOTCONN or EAGAIN where there is no connection to send o
 test('receive() reads across pieces, peeks, and is EAGAIN when there is nothing', async () => {
   const { socket, client } = await connected();
   assert.equal(thrown(() => receive(socket)), EAGAIN);
-  assert.equal(socket.nothingToReceive(), true);
+  assert.deepEqual([socket.nothingToReceive(), socket.hasBytes()], [true, false]);
   client.receive('ab');
   client.receive('cd');
   await settled();
+  assert.equal(socket.hasBytes(), true);
   assert.equal(socket.nextLength(), 4);
   assert.equal(receive(socket, 3, true), 'abc');
   assert.equal(receive(socket, 3), 'abc');

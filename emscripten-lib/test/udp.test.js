@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   AF_INET, AF_INET6, EACCES, EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EBADF, EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH,
-  EOPNOTSUPP, POLLERR, POLLIN, POLLNVAL, POLLOUT,
+  DS_STRIPES, EOPNOTSUPP, POLLERR, POLLIN, POLLNVAL, POLLOUT, SOL_DIRECTSOCKETS,
 } from '../src/abi.js';
 import { ipFromText } from '../src/address.js';
 import { DATAGRAM_OVERHEAD } from '../src/datagram-queue.js';
@@ -397,6 +397,19 @@ test('a port opens with four stripes at most, and has one more each time that da
   browser.open()[5].receive({ data: new Uint8Array(1), remoteAddress: '127.0.0.1', remotePort: 9 });
   await settled();
   assert.equal(socket.received.length, 1, 'the newest one is read from too');
+});
+
+test('where more sockets are of no use a port has no more, and they share the system\'s buffer', async () => {
+  const browser = fakeBrowser();
+  Object.assign(browser.UDPSocket, { mostStripes: 2 });
+  const { socket } = create({ stripes: 8, browser });
+  await bind(socket);
+  socket.sendBuffer = 1 << 24;
+  browser.onWrite = () => new Promise(() => {});
+  crowd(socket, 1000);
+  await settled();
+  assert.deepEqual(browser.open().map(({ options }) => options.receiveBufferSize), [512 << 10, 512 << 10]);
+  assert.equal(findOption(socket, SOL_DIRECTSOCKETS, DS_STRIPES).get?.(socket), 8, 'the program reads what it asked for');
 });
 
 test('a trickle of datagrams brings no further stripe', async (t) => {

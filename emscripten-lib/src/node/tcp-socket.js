@@ -96,7 +96,8 @@ class ByteSource {
     /** @type {{ resolve: (result: any) => void, reject: (error: Error) => void } | undefined} */
     this.pending = undefined;
     socket.on('data', (/** @type {Buffer} */ data) => {
-      this.backlog.push(data);
+      // A part of a Buffer is dearer to make, and a reader of small pieces makes one for each.
+      this.backlog.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
       this.bytes += data.byteLength;
       if (this.bytes >= READ_AHEAD_MAX) socket.pause();
       this.settle();

@@ -1,7 +1,8 @@
 // Direct Sockets' UDPSocket for Node, on node:dgram: the same wasm then runs under Node. Same constructor, promises,
 // error names and message objects as the browser's; the port rules are Linux's. `readable` and `writable` are not WHATWG
-// streams, which cost more than the datagram, but have the part of them that UdpPort uses (direct-sockets.d.ts). Errors
-// carry Node's `code`; a rejected write concerns that datagram alone. A socket does not keep the process running.
+// streams, which cost more than the datagram, but have the part of them that UdpPort uses (direct-sockets.d.ts), and the same
+// without promises. Errors carry Node's `code`; a rejected write concerns that datagram alone. A socket does not keep the
+// process running.
 
 /** Datagrams kept for a reader that is late; more are dropped, as a kernel does. UdpPort is never late. */
 const BACKLOG_MAX = 4096;
@@ -56,6 +57,9 @@ function checkPort(value, what) {
 export class NodeUDPSocket {
   static takesEmptyDatagrams = true;
   static broadcasts = true;
+  // A datagram has left when send() returns, so no number of sockets sends sooner. libuv reads 32 datagrams of each in a turn of
+  // the event loop: with four the server takes 9 us for a datagram of a flood, with sixteen too, with one 13.
+  static mostStripes = 4;
 
   /** @param {UDPSocketOptions} options */
   constructor(options) {
@@ -153,9 +157,15 @@ class Readable {
     this.ended = false;
     /** @type {((result: any) => void) | undefined} */
     this.pending = undefined;
+    /** Who takes every datagram. @type {((message: UDPMessage) => void) | undefined} */
+    this.onMessage = undefined;
+    /** @type {(() => void) | undefined} */
+    this.onEnd = undefined;
     socket.on('message', (data, { address, port }) => {
       const message = { data, remoteAddress: address, remotePort: port };
-      if (this.pending) {
+      if (this.onMessage) {
+        this.onMessage(message);
+      } else if (this.pending) {
         const resolve = this.pending;
         this.pending = undefined;
         resolve({ value: message, done: false });
@@ -169,6 +179,8 @@ class Readable {
     this.ended = true;
     this.pending?.({ value: undefined, done: true });
     this.pending = undefined;
+    this.onEnd?.();
+    this.onMessage = this.onEnd = undefined;
   }
 
   /** @returns {DatagramReader} */
@@ -180,6 +192,15 @@ class Readable {
         else if (this.ended) resolve({ value: undefined, done: true });
         else this.pending = resolve;
       }),
+      each: (onMessage, onEnd) => {
+        for (const message of this.backlog.splice(0)) onMessage(message);
+        if (this.ended) {
+          onEnd();
+          return;
+        }
+        this.onMessage = onMessage;
+        this.onEnd = onEnd;
+      },
       cancel: async () => this.end(),
       releaseLock() {},
     };
@@ -210,6 +231,18 @@ class Writable {
         if (connected) socket.send(data, done);
         else socket.send(data, remotePort, remoteAddress, done);
       }),
+      poster: (settled) => {
+        // One for all datagrams: a promise and a closure for each are 0.7 us of 9.5.
+        const done = (/** @type {Error | null} */ error) => settled(error ? named('NetworkError', error) : undefined);
+        return ({ data, remoteAddress, remotePort }) => {
+          try {
+            if (connected) socket.send(data, done);
+            else socket.send(data, remotePort, remoteAddress, done);
+          } catch (error) {
+            process.nextTick(done, error);
+          }
+        };
+      },
       close: async () => {},
       abort: async () => {},
       releaseLock() {},

@@ -237,8 +237,8 @@ const TRANSPORT: &[Opt] = &[
     value(
         "stripes",
         "NUMBER",
-        "Browser sockets to spread the port over, 1 to 16: four, and more while sending needs them; without effect \
-         elsewhere",
+        "Browser sockets to spread the port over, 1 to 16: four, and more while sending needs them; on Node four at \
+         most; without effect natively",
         |to, given| set(&mut to.stripes, number(given, 1..=16)),
     )
     .default(|by| by.stripes.to_string()),
