@@ -138,7 +138,7 @@ class PairSocket extends SocketBase {
 }
 
 /** SOCK_STREAM. */
-class PairStream extends PairSocket {
+export class PairStream extends PairSocket {
   received = new ByteQueue();
 
   /** @override */
@@ -183,6 +183,16 @@ class PairStream extends PairSocket {
     this.throwPending();
     if (this.readShut) return 0;
     throw EAGAIN;
+  }
+
+  /** True when send() is sure to take so many bytes, if it takes any. @param {number} length */
+  takesAtOnce(length) {
+    return this.other !== undefined && this.other.queued + length <= this.sendBuffer;
+  }
+
+  /** True when receive() is sure to hand over bytes. */
+  hasBytes() {
+    return !this.closed && this.received.length > 0;
   }
 
   /** True when receive() is sure to throw EAGAIN. */

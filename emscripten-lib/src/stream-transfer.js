@@ -2,7 +2,7 @@
 // call may take several attempts and be cut short with a part done. It waits through attempt.js alone.
 import { EAGAIN, MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, O_NONBLOCK } from './abi.js';
 
-/** @typedef {import('./tcp.js').TcpSocket} TcpSocket */
+/** @typedef {import('./tcp.js').TcpSocket | import('./pair.js').PairStream} StreamSocket */
 /** @typedef {import('./memory.js').Range} Range */
 /** @typedef {import('./descriptors.js').Stream} Stream */
 
@@ -17,7 +17,7 @@ export function makeStreamTransfer(memory, attempter) {
    * @param {(done: number) => number} step moves some of the rest and returns how many; throws EAGAIN
    * @param {(done: number, moved: number) => boolean} isOver after a step
    * @param {object} how
-   * @param {TcpSocket} how.socket
+   * @param {StreamSocket} how.socket
    * @param {boolean} how.nonblocking
    * @param {number} how.timeout
    * @param {() => boolean} [how.hopeless]
@@ -50,7 +50,8 @@ export function makeStreamTransfer(memory, attempter) {
      * @param {number} total bytes in them
      * @param {number} flags
      */
-    send({ node: { socket }, flags: mode }, ranges, total, flags) {
+    send({ node, flags: mode }, ranges, total, flags) {
+      const socket = /** @type {StreamSocket} */ (node.socket);
       // The usual call does not wait, and needs none of what follows, which is a quarter of the cost of 1 KiB.
       if (socket.takesAtOnce(total)) {
         return socket.send(total, (/** @type {Uint8Array} */ bytes) => memory.gatherInto(ranges, 0, bytes), flags);
@@ -72,7 +73,8 @@ export function makeStreamTransfer(memory, attempter) {
      * @param {number} total bytes of room in them
      * @param {number} flags
      */
-    receive({ node: { socket }, flags: mode }, ranges, total, flags) {
+    receive({ node, flags: mode }, ranges, total, flags) {
+      const socket = /** @type {StreamSocket} */ (node.socket);
       const peek = (flags & MSG_PEEK) !== 0;
       const whole = (flags & MSG_WAITALL) !== 0;
       // On a stream MSG_TRUNC throws the bytes away: tcp(7).

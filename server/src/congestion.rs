@@ -21,8 +21,8 @@ use crate::config::CongestionControl;
 const NO_LIMIT: u64 = 1 << 40;
 
 /// Datagrams in flight at first (RFC 9002, section 7.2), of the size that a path begins with. On loopback these are 160 KB,
-/// more than what that section has for networks: fewer than a client acknowledges at once would wait for its acknowledgement
-/// delay each time, until the window has grown.
+/// more than what that section has for networks: with less than a few datagrams a window waits again and again for the
+/// client's acknowledgement delay until it has grown, and with more they don't fit the 208 KiB that Linux receives into.
 const INITIAL_DATAGRAMS: u64 = 10;
 
 /// Makes the controllers of a server, all of which open their window while [`open`](Self::open) runs.
