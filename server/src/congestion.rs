@@ -20,11 +20,6 @@ use crate::config::CongestionControl;
 /// A window that nothing fills, and that quinn-proto's pacer can still compute with.
 const NO_LIMIT: u64 = 1 << 40;
 
-/// Datagrams in flight at first (RFC 9002, section 7.2), of the size that a path begins with. On loopback these are 160 KB,
-/// more than what that section has for networks: with less than a few datagrams a window waits again and again for the
-/// client's acknowledgement delay until it has grown, and with more they don't fit the 208 KiB that Linux receives into.
-const INITIAL_DATAGRAMS: u64 = 10;
-
 /// Makes the controllers of a server, all of which open their window while [`open`](Self::open) runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Congestion {
@@ -48,20 +43,10 @@ impl Congestion {
 
 impl ControllerFactory for Congestion {
     fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
-        let window = INITIAL_DATAGRAMS * u64::from(current_mtu);
         let inner = match self.algorithm {
-            CongestionControl::Cubic => {
-                let mut config = CubicConfig::default();
-                config.initial_window(window);
-                Arc::new(config).build(now, current_mtu)
-            }
-            // Its own is larger.
+            CongestionControl::Cubic => Arc::new(CubicConfig::default()).build(now, current_mtu),
             CongestionControl::Bbr => Arc::new(BbrConfig::default()).build(now, current_mtu),
-            CongestionControl::NewReno => {
-                let mut config = NewRenoConfig::default();
-                config.initial_window(window);
-                Arc::new(config).build(now, current_mtu)
-            }
+            CongestionControl::NewReno => Arc::new(NewRenoConfig::default()).build(now, current_mtu),
         };
         Box::new(Opening { inner, opened: self.opened.clone() })
     }
@@ -127,17 +112,6 @@ mod tests {
         assert!(limited < NO_LIMIT);
         assert_eq!(congestion.open(|| controller.window()), NO_LIMIT);
         assert_eq!(controller.window(), limited);
-    }
-
-    #[test]
-    fn a_connection_begins_with_ten_datagrams_of_whatever_size() {
-        for algorithm in [CongestionControl::Cubic, CongestionControl::NewReno] {
-            for mtu in [1200, 16_384] {
-                let window = Arc::new(Congestion::new(algorithm)).build(Instant::now(), mtu).window();
-                assert_eq!(window, 10 * u64::from(mtu), "{algorithm:?}");
-            }
-        }
-        assert!(Arc::new(Congestion::new(CongestionControl::Bbr)).build(Instant::now(), 16_384).window() > 163_840);
     }
 
     #[test]

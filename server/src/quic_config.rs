@@ -21,8 +21,6 @@ use crate::provider::provider;
 use crate::tickets::{MAX_TICKET_LIFETIME, Secrets, TicketingConfig, Tickets};
 use crate::{Certificate, Config, app, qlog};
 
-/// What any network carries (RFC 9000, section 14).
-const MIN_MTU: u16 = 1200;
 /// What Ethernet carries behind IPv6 and UDP headers, without extensions.
 const ETHERNET_MTU: u16 = 1452;
 /// The largest payload that clients are told they may send (max_udp_payload_size, RFC 9000, section 18.2): a tenth of what
@@ -32,17 +30,7 @@ const ETHERNET_MTU: u16 = 1452;
 const MAX_UDP_PAYLOAD: u16 = 65_507 / 10;
 /// The largest payload tried between programs of one machine. A datagram costs the same whatever its size where each is
 /// one call to the browser, so larger ones carry more a second.
-///
-/// Natively connections begin with it, unless the client takes less, which it says with its first packet: a search was seven
-/// datagrams of padding, 100 KB for each client. Where a datagram of that size is lost all the same, as behind a forwarder
-/// to a network, quinn-proto sends again what it carried in datagrams of 1200 bytes, and stays with those when it has
-/// happened often enough (a black hole, RFC 8899, section 4.3). An address of this machine is in no packet from outside, so
-/// nobody is sent more than it has asked for.
 pub const LOOPBACK_MTU: u16 = 16_384;
-
-/// The payload that a connection on loopback begins with. In WebAssembly the search goes on: a hundred clients whose first
-/// windows are all of large datagrams took a sixth more processor time in Chromium than those that search.
-const FIRST_ON_LOOPBACK: u16 = if cfg!(target_family = "wasm") { MIN_MTU } else { LOOPBACK_MTU };
 
 /// The least change of a datagram's size that is looked for on loopback, in bytes.
 const MTU_STEP: u16 = 128;
@@ -118,8 +106,8 @@ impl ServerConfigs {
         network.validation_token_config(address_tokens);
         let mut loopback = network.clone();
         let congestion = Congestion::new(config.congestion);
-        network.transport_config(Arc::new(transport(config, Path::Network, &congestion)?));
-        loopback.transport_config(Arc::new(transport(config, Path::Loopback, &congestion)?));
+        network.transport_config(Arc::new(transport(config, ETHERNET_MTU, &congestion)?));
+        loopback.transport_config(Arc::new(transport(config, LOOPBACK_MTU, &congestion)?));
         Ok(Self {
             config: config.clone(),
             network: Arc::new(network),
@@ -133,10 +121,10 @@ impl ServerConfigs {
     }
 
     /// The one for a client at `remote`.
-    fn shared(&self, remote: IpAddr) -> (&Arc<ServerConfig>, Path) {
+    fn shared(&self, remote: IpAddr) -> (&Arc<ServerConfig>, u16) {
         // An IPv6 socket has IPv4 clients at mapped addresses.
         let loopback = remote.to_canonical().is_loopback();
-        if loopback { (&self.loopback, Path::Loopback) } else { (&self.network, Path::Network) }
+        if loopback { (&self.loopback, LOOPBACK_MTU) } else { (&self.network, ETHERNET_MTU) }
     }
 
     /// The one that the endpoint answers with before it is known who asks.
@@ -146,11 +134,11 @@ impl ServerConfigs {
 
     /// The one for a client at `remote` whose first packet has the connection ID `original`.
     pub(crate) fn for_client(&self, remote: IpAddr, original: ConnectionId) -> Arc<ServerConfig> {
-        let (shared, path) = self.shared(remote);
+        let (shared, mtu) = self.shared(remote);
         let Some(directory) = &self.config.qlog else { return shared.clone() };
         // A log of its own needs a configuration of its own.
         let stream = qlog::stream(directory, original);
-        let mut transport = transport(&self.config, path, &self.congestion).expect("the configuration was made before");
+        let mut transport = transport(&self.config, mtu, &self.congestion).expect("the configuration was made before");
         transport.qlog_stream(stream);
         let mut config = ServerConfig::clone(shared);
         config.transport_config(Arc::new(transport));
@@ -222,27 +210,15 @@ fn limits(config: &Config) -> String {
     )
 }
 
-/// Where a client is.
-#[derive(Clone, Copy, Debug)]
-enum Path {
-    Network,
-    /// On this machine.
-    Loopback,
-}
-
-fn transport(config: &Config, path: Path, congestion: &Congestion) -> Result<TransportConfig, String> {
+fn transport(config: &Config, mtu: u16, congestion: &Congestion) -> Result<TransportConfig, String> {
     let idle_timeout = config
         .idle_timeout
         .try_into()
         .map_err(|_| format!("an idle timeout of {} s is too long", config.idle_timeout.as_secs()))?;
-    let (usual, first) = match path {
-        Path::Network => (ETHERNET_MTU, MIN_MTU),
-        Path::Loopback => (LOOPBACK_MTU, FIRST_ON_LOOPBACK),
-    };
-    let mtu = config.max_datagram.unwrap_or(usual);
+    let mtu = config.max_datagram.unwrap_or(mtu);
     let mut discovery = MtuDiscoveryConfig::default();
-    // Each step of the search is a datagram of padding: it ends with the first that is so near. A client may take less than
-    // the network does, though, and the whole way from 1200 to the 1,472 of a browser is little more.
+    // Each step of the search is a datagram of padding: on loopback the search ends with the first that is so near. A client
+    // may take less than the network does, though, and the whole way from 1200 to the 1,472 of a browser is little more.
     discovery.upper_bound(mtu).minimum_change(MTU_STEP.min(mtu / 64).max(20));
     let mut acknowledgements = AckFrequencyConfig::default();
     acknowledgements.ack_eliciting_threshold(ACK_AFTER.into()).max_ack_delay(Some(ACK_DELAY));
@@ -256,7 +232,6 @@ fn transport(config: &Config, path: Path, congestion: &Congestion) -> Result<Tra
         .send_window(memory.send)
         .datagram_receive_buffer_size(Some(memory.datagrams))
         .datagram_send_buffer_size(memory.datagrams)
-        .initial_mtu(first.min(mtu))
         .mtu_discovery_config(Some(discovery))
         .ack_frequency_config(Some(acknowledgements))
         .congestion_controller_factory(Arc::new(congestion.clone()))
