@@ -2,8 +2,8 @@
 // event loop through one, or let threads talk over it. No browser, no wasm memory, no descriptor; attempts as in tcp.js and
 // udp.js. Linux decides every case (net/unix/af_unix.c).
 import {
-  AF_UNIX, EAGAIN, EBADF, ECONNREFUSED, ECONNRESET, EINVAL, EMSGSIZE, ENOTCONN, EOPNOTSUPP, EPIPE, MSG_OOB, POLLERR, POLLHUP,
-  POLLNVAL, POLLRDHUP, READABLE, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_DGRAM, SOCK_STREAM, WRITABLE,
+  AF_UNIX, EAGAIN, EBADF, ECONNREFUSED, ECONNRESET, EINVAL, EMSGSIZE, ENOTCONN, EOPNOTSUPP, EPIPE, MSG_OOB, POLLHUP,
+  POLLNVAL, READABLE, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_DGRAM, SOCK_STREAM, WRITABLE,
 } from './abi.js';
 import { ByteQueue } from './byte-queue.js';
 import { DATAGRAM_OVERHEAD, DatagramQueue } from './datagram-queue.js';
@@ -63,6 +63,11 @@ class PairSocket extends SocketBase {
     throw EINVAL;
   }
 
+  /** True when receive() is sure to throw EAGAIN. */
+  nothingToReceive() {
+    return this.queued === 0 && !this.readShut && this.error === 0 && !this.closed;
+  }
+
   /** @param {number} how SHUT_* */
   shutdown(how) {
     if (this.closed) throw EBADF;
@@ -98,13 +103,7 @@ class PairSocket extends SocketBase {
   /** @returns {number} POLL*: unix_poll, unix_dgram_poll */
   poll() {
     if (this.closed) return POLLNVAL;
-    let mask = 0;
-    if (this.queued > 0 || this.readShut) mask |= READABLE;
-    if (this.readShut) mask |= POLLRDHUP;
-    if (this.readShut && this.writeShut) mask |= POLLHUP;
-    if (this.error !== 0) mask |= POLLERR;
-    if (this.writable()) mask |= WRITABLE;
-    return mask;
+    return this.readiness(this.queued > 0, this.writable());
   }
 
   /** A quarter of SO_SNDBUF or less is unread: unix_writable. */
@@ -124,16 +123,6 @@ class PairSocket extends SocketBase {
     const taken = take();
     if (before === false && other?.writable()) other.queue.notifyListeners(WRITABLE);
     return taken;
-  }
-
-  /** SO_ACCEPTCONN. */
-  get accepting() {
-    return false;
-  }
-
-  /** Linux remembers it on any socket. @param {boolean} value */
-  setKeepAlive(value) {
-    this.keepAlive = value;
   }
 }
 
@@ -193,11 +182,6 @@ export class PairStream extends PairSocket {
   /** True when receive() is sure to hand over bytes. */
   hasBytes() {
     return !this.closed && this.received.length > 0;
-  }
-
-  /** True when receive() is sure to throw EAGAIN. */
-  nothingToReceive() {
-    return this.received.length === 0 && !this.readShut && this.error === 0 && !this.closed;
   }
 
   /** FIONREAD: bytes that can be read. */
@@ -269,11 +253,6 @@ class PairMessages extends PairSocket {
     // Of datagrams a call that would not wait never finds out: Linux looks at the shutdown when it goes to sleep.
     if (this.readShut && (this.isConnection || !nonblocking)) return undefined;
     throw EAGAIN;
-  }
-
-  /** True when receive() is sure to throw EAGAIN. */
-  nothingToReceive() {
-    return this.received.length === 0 && !this.readShut && this.error === 0 && !this.closed;
   }
 
   /** FIONREAD: bytes of the next message. */

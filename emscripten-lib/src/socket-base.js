@@ -1,6 +1,6 @@
 // What datagram and stream sockets have in common: identity, the options that both keep, which halves are shut down, the
 // pending error. No attempt, no browser, no wasm memory: those are the kinds' (udp.js, tcp.js).
-import { AF_INET6 } from './abi.js';
+import { AF_INET6, POLLERR, POLLHUP, POLLRDHUP, READABLE, WRITABLE } from './abi.js';
 import { ipFromText } from './address.js';
 
 /** @typedef {import('./address.js').Ip} Ip */
@@ -51,6 +51,30 @@ export class SocketBase {
   /** SO_BROADCAST. Linux remembers it on any socket. @param {boolean} on */
   setBroadcast(on) {
     this.broadcast = on;
+  }
+
+  /** SO_ACCEPTCONN. */
+  get accepting() {
+    return false;
+  }
+
+  /** SO_KEEPALIVE. Linux remembers it on any socket. @param {boolean} on @param {number} _seconds where it has an effect */
+  setKeepAlive(on, _seconds) {
+    this.keepAlive = on;
+  }
+
+  /**
+   * What poll() says of an open socket that has no states of its own: datagram_poll, unix_poll.
+   * @param {boolean} hasData @param {boolean} hasRoom @returns {number} POLL*
+   */
+  readiness(hasData, hasRoom) {
+    let mask = 0;
+    if (hasData || this.readShut) mask |= READABLE;
+    if (this.readShut) mask |= POLLRDHUP;
+    if (this.readShut && this.writeShut) mask |= POLLHUP;
+    if (this.error !== 0) mask |= POLLERR;
+    if (hasRoom) mask |= WRITABLE;
+    return mask;
   }
 
   throwPending() {

@@ -3,7 +3,7 @@
 // descriptor; the browser's sockets are behind UdpPort. Linux decides every case (net/ipv4/udp.c, net/ipv6/udp.c).
 import {
   EACCES, EAGAIN, EBADF, EDESTADDRREQ, EINVAL, EIO, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPIPE,
-  IPPROTO_UDP, MSG_MORE, MSG_OOB, POLLERR, POLLHUP, POLLNVAL, POLLRDHUP, READABLE, SHUT_RD, SHUT_RDWR, SHUT_WR,
+  IPPROTO_UDP, MSG_MORE, MSG_OOB, POLLERR, POLLHUP, POLLNVAL, READABLE, SHUT_RD, SHUT_RDWR, SHUT_WR,
   SOCK_DGRAM, WRITABLE,
 } from './abi.js';
 import { ipFromText, isBroadcast, isLoopback, isMapped, isWildcard, sameIp } from './address.js';
@@ -271,13 +271,7 @@ export class UdpSocket extends SocketBase {
   /** @returns {number} POLL* */
   poll() {
     if (this.state === 'closed') return POLLNVAL;
-    let mask = 0;
-    if (this.received.length > 0 || this.readShut) mask |= READABLE;
-    if (this.readShut) mask |= POLLRDHUP;
-    if (this.readShut && this.writeShut) mask |= POLLHUP;
-    if (this.error !== 0) mask |= POLLERR;
-    if (this.writable()) mask |= WRITABLE;
-    return mask;
+    return this.readiness(this.received.length > 0, this.writable());
   }
 
   /** Half of SO_SNDBUF free, as in Linux: a waiter woken for each datagram would do nothing but wake. */
@@ -370,16 +364,6 @@ export class UdpSocket extends SocketBase {
 
   set receiveBuffer(bytes) {
     this.received.limit = bytes;
-  }
-
-  /** SO_ACCEPTCONN. */
-  get accepting() {
-    return false;
-  }
-
-  /** Linux remembers it on any socket. @param {boolean} value */
-  setKeepAlive(value) {
-    this.keepAlive = value;
   }
 
   /**
