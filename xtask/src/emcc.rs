@@ -11,10 +11,15 @@ use crate::user_files;
 /// Compiles SOURCE to OBJECT with FLAGS unless that was done before, then becomes emcc with the rest. Beside each other
 /// such commands may do it twice.
 const LINK: &str = r#"
+set -e
 source=$1 object=$2 flags=$3
 shift 3
 if ! [ "$object" -nt "$source" ]; then
-  mkdir -p "${object%/*}" && new=$(mktemp "$object.XXXXXX") && emcc $flags -O2 -c "$source" -o "$new" && mv "$new" "$object" || exit
+  mkdir -p "$(dirname "$object")"
+  # Whole or not at all, whoever else is at it.
+  new=$(mktemp "$object.XXXXXX")
+  emcc $flags -O2 -c "$source" -o "$new"
+  mv "$new" "$object"
 fi
 exec emcc "$@"
 "#;
