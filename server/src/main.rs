@@ -19,6 +19,7 @@ use socket_iwa_server::{CertificateSource, Event, Gateway, Peers, Server};
 use arguments::{Arguments, Invocation};
 
 fn main() -> ExitCode {
+    platform::keep_freed_memory();
     let arguments = match arguments::read(std::env::args_os().skip(1)) {
         Ok(Invocation::Serve(arguments)) => arguments,
         Ok(Invocation::Say(text)) => {

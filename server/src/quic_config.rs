@@ -15,7 +15,7 @@ use rustls::{CipherSuite, version::TLS13};
 
 use crate::certificates::Resolver;
 use crate::congestion::Congestion;
-use crate::connection::at_first;
+use crate::connection::{Limits, at_first};
 use crate::connection_ids::ConnectionIds;
 use crate::provider::provider;
 use crate::tickets::{MAX_TICKET_LIFETIME, Secrets, TicketingConfig, Tickets};
@@ -150,9 +150,9 @@ impl ServerConfigs {
         self.connection_ids.owner(id).is_some()
     }
 
-    /// Streams of each direction that a client may have open at most.
-    pub(crate) fn max_streams(&self) -> u32 {
-        self.config.max_streams
+    /// What a connection may have at most.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { max_streams: self.config.max_streams, send_window: Memory::of(&self.config).send }
     }
 
     /// Whether connections of an application protocol take early data.

@@ -3,6 +3,7 @@
 
 mod allowance;
 mod datagrams;
+mod send_window;
 mod streams;
 
 use std::cell::RefCell;
@@ -20,6 +21,7 @@ use quinn_proto::{ConnectionError, ConnectionHandle, Dir, Event, StreamEvent, St
 use crate::stats::{self, Stats};
 use crate::timers::Sleep;
 use allowance::Allowance;
+use send_window::send_window;
 
 pub(crate) use allowance::at_first;
 pub use quinn_proto::SendDatagramError;
@@ -46,7 +48,17 @@ struct State {
     /// When its client last had a use for it: opened a stream, sent a datagram, or got the last of an answer.
     used: Instant,
     wakers: Wakers,
+    limits: Limits,
     allowance: Allowance,
+}
+
+/// What a connection may have at most.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// Streams of each direction that the client may have open.
+    pub(crate) max_streams: u32,
+    /// Bytes that an application may write ahead of acknowledgements.
+    pub(crate) send_window: u64,
 }
 
 /// Who waits for what.
@@ -101,7 +113,7 @@ impl Connection {
         proto: quinn_proto::Connection,
         queue: Dirty,
         stats: Rc<Stats>,
-        max_streams: u32,
+        limits: Limits,
     ) -> Self {
         let state = State {
             proto,
@@ -114,7 +126,8 @@ impl Connection {
             sessions: Rc::new(()),
             used: Instant::now(),
             wakers: Wakers::default(),
-            allowance: Allowance::of(max_streams),
+            limits,
+            allowance: Allowance::of(limits.max_streams),
         };
         Self { state: Rc::new(RefCell::new(state)), handle, queue, stats }
     }
@@ -139,7 +152,8 @@ impl Connection {
     /// Takes the state machine's events and wakes who waits for them.
     pub(crate) fn handle_events(&self) -> Events {
         let mut state = self.state.borrow_mut();
-        let State { proto, lost, established, unanswered, used, wakers, allowance, .. } = &mut *state;
+        let State { proto, lost, established, unanswered, used, wakers, allowance, limits, .. } = &mut *state;
+        proto.set_send_window(send_window(proto.congestion_state().window(), limits.send_window));
         let mut events = Events::default();
         while let Some(event) = proto.poll() {
             if let Event::Stream(event) = &event {

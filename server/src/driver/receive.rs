@@ -164,8 +164,8 @@ impl Clients {
         let config = self.configs.for_client(incoming.remote_address().ip(), *incoming.orig_dst_cid());
         match self.endpoint.accept(incoming, now, response, Some(config)) {
             Ok((handle, proto)) => {
-                let max_streams = self.configs.max_streams();
-                let connection = Connection::new(handle, proto, self.dirty.clone(), stats.clone(), max_streams);
+                let limits = self.configs.limits();
+                let connection = Connection::new(handle, proto, self.dirty.clone(), stats.clone(), limits);
                 connection.mark_dirty();
                 add(&stats.connections_total, 1);
                 let due = now + self.handshake_timeout;

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 
 use bytes::{Buf, Bytes};
+use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, StatusCode};
 use socket_iwa::{Options, Stop, Stopper, UdpSocket};
 use socket_iwa_native::{Client, Http, Pin};
@@ -312,4 +313,34 @@ async fn a_slow_reader_holds_back_the_handler_that_writes_to_it() {
     // The others are served: the handler waits, and does not fill the memory.
     let answered = served.http().await.request(Method::GET, "/elsewhere", "").await.unwrap();
     assert_eq!(answered.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_connection_keeps_no_more_than_it_sends_soon() {
+    const PIECE: usize = 16 << 10;
+    let (tell, told) = std::sync::mpsc::channel();
+    let served = Served::new(Config::default(), move || {
+        Routes::new().http("/endless", move |exchange: Exchange| {
+            let tell = tell.clone();
+            async move {
+                let mut body = exchange.response.begin(Response::new(())).await?;
+                let mut taken = 0;
+                while body.send(vec![0; PIECE]).now_or_never().transpose()?.is_some() {
+                    taken += PIECE;
+                }
+                tell.send(taken).unwrap();
+                Ok::<_, HttpError>(())
+            }
+        })
+    });
+    let mut transport = quinn::TransportConfig::default();
+    // It would take all at once.
+    let window = quinn::VarInt::from_u32(64 << 20);
+    transport.stream_receive_window(window).receive_window(window);
+    let client = Client::new(served.address, served.pin).unwrap().with_transport(transport);
+    let http = Http::new(client.connect(served.address, &[b"h3"]).await.unwrap()).await.unwrap();
+    // The handler ends in the middle of its answer.
+    http.request(Method::GET, "/endless", "").await.unwrap_err();
+    let taken = told.recv().unwrap();
+    assert!((PIECE..256 << 10).contains(&taken), "{taken} bytes for a client that has acknowledged none");
 }
