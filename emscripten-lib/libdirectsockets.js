@@ -32,14 +32,15 @@
 
   /** Dependencies come before dependents: the text is concatenated. */
   const modules = [
-    'abi.js', 'address.js', 'datagram-queue.js', 'byte-queue.js', 'timers.js', 'attempt.js', 'browser-errors.js',
-    'socket-base.js', 'udp-stripe.js', 'udp-multicast.js', 'udp-port.js', 'udp.js', 'tcp-writer.js', 'tcp-port.js',
-    'tcp-listener.js', 'tcp-lifecycle.js', 'tcp.js', 'channel.js', 'pair.js', 'memory.js', 'multicast-options.js', 'options.js', 'descriptors.js',
-    'guarded.js', 'poll.js', 'epoll.js', 'stdin.js', 'stream-transfer.js', 'syscalls.js', 'addrinfo.js', 'services.js',
+    'abi.js', 'address.js', 'recent.js', 'own-address.js', 'datagram-queue.js', 'byte-queue.js', 'timers.js', 'attempt.js',
+    'browser-errors.js', 'socket-base.js', 'udp-stripe.js', 'udp-multicast.js', 'udp-port.js', 'udp.js', 'tcp-writer.js', 'tcp-port.js',
+    'tcp-listener.js', 'tcp-lifecycle.js', 'tcp.js', 'channel.js', 'pair.js', 'memory.js', 'multicast-options.js',
+    'options.js', 'interfaces.js', 'interface-requests.js', 'route-socket.js', 'descriptors.js', 'guarded.js', 'poll.js',
+    'epoll.js', 'stdin.js', 'stream-transfer.js', 'syscalls.js', 'addrinfo.js', 'services.js',
     'made-up-addresses.js', 'dns-message.js', 'dns-resolver.js', 'resolvers.js', 'names.js', 'suspendable.js',
     'library.js',
 #if ENVIRONMENT_MAY_BE_NODE
-    'node/udp-socket.js', 'node/tcp-socket.js', 'node/tcp-server-socket.js', 'node/lookup.js',
+    'node/udp-socket.js', 'node/tcp-socket.js', 'node/tcp-server-socket.js', 'node/lookup.js', 'node/interfaces.js',
 #endif
   ];
 
@@ -54,15 +55,19 @@
   }
 
   const bundle = modules.map(text).join('\n');
-  // One scope for all: a name declared twice is found here rather than by the user's browser.
+  // One scope for all: a name declared twice is found here rather than by the user's browser. Of functions the last one
+  // would be taken without a word.
   new Function(bundle);
+  const functions = Array.from(bundle.matchAll(/^(?:async )?function (\w+)/gm), ([, name]) => name);
+  const twice = functions.find((name, index) => functions.indexOf(name) !== index);
+  if (twice) error(`libdirectsockets.js: two modules in src/ have a function ${twice}`);
 
   // What freeaddrinfo() of this Emscripten's libc frees besides the first result: names.js.
   const firstAddressApart = /ai_addr/.test(read('../system/lib/libc/musl/src/network/freeaddrinfo.c'));
 
   /** Stock library functions that are overridden below and still serve whatever is no socket. */
   const stock = {};
-  for (const name of ['fd_read', 'fd_write']) {
+  for (const name of ['fd_read', 'fd_write', '__syscall_ioctl']) {
     stock['$stock_' + name] = LibraryManager.library[name];
     stock['$stock_' + name + '__deps'] = [...(LibraryManager.library[name + '__deps'] ?? [])];
   }
@@ -96,6 +101,7 @@ return createLibrary({
   ownFiles: {{{ NODERAWFS ? 'false' : 'true' }}},
 #if ENVIRONMENT_MAY_BE_NODE
   lookUpInNode: ENVIRONMENT_IS_NODE ? lookUpInNode : undefined,
+  nodeInterfaces: ENVIRONMENT_IS_NODE ? nodeInterfaces : undefined,
   NodeUDPSocket: ENVIRONMENT_IS_NODE ? NodeUDPSocket : undefined,
   NodeTCPSocket: ENVIRONMENT_IS_NODE ? NodeTCPSocket : undefined,
   NodeTCPServerSocket: ENVIRONMENT_IS_NODE ? NodeTCPServerSocket : undefined,
@@ -204,6 +210,14 @@ return createLibrary({
       if (stream?.node?.socket) return DirectSockets.writev(stream, iov, iovcnt, pnum);
       return stock_fd_write(fd, iov, iovcnt, pnum);
     },
+    // isatty() comes here, of a program without sockets too.
+    __syscall_ioctl__deps: ['$FS', '$stock___syscall_ioctl', '$directSocketsHost'],
+    __syscall_ioctl: (fd, op, varargs) => {
+      if (FS.getStream(fd)?.node?.socket && DirectSockets.isInterfaceRequest(op)) {
+        return DirectSockets.requestInterface(fd, op, {{{ makeGetValue('varargs', 0, '*') }}});
+      }
+      return stock___syscall_ioctl(fd, op, varargs);
+    },
   });
 #endif
 
@@ -262,9 +276,11 @@ return createLibrary({
     const suspendable = `_${name} = ` +
       `DirectSockets.makeSuspendable(_${name}, '${signature}', {{{ MEMORY64 ? 'true' : 'false' }}}, ${catches});`;
     library[name + '__postset'] =
-      name === 'fd_write' ? `if (typeof DirectSockets != 'undefined') { ${suspendable} }` : suspendable;
+      name === 'fd_write' || name === '__syscall_ioctl' ? `if (typeof DirectSockets != 'undefined') { ${suspendable} }` : suspendable;
 #endif
   }
 
   addToLibrary(library);
+  // Emscripten's own still, with what it depends on.
+  for (const name of Object.keys(stock)) LibraryManager.library[name + '__user'] = false;
 })();

@@ -4,7 +4,8 @@ import {
   EBADF, EFAULT, EMFILE, ENOTSOCK, ENOTTY, FIONBIO, FIONREAD, O_NONBLOCK, O_RDWR, S_IFDIR, S_IFSOCK, SOCK_STREAM,
 } from './abi.js';
 
-/** @typedef {import('./udp.js').UdpSocket | import('./tcp.js').TcpSocket | import('./pair.js').PairEnd} Socket */
+/** @typedef {import('./udp.js').UdpSocket | import('./tcp.js').TcpSocket | import('./pair.js').PairEnd |
+ *   import('./route-socket.js').RouteSocket} Socket */
 
 /**
  * What the library uses of an FS stream. `flags` is shared by duplicated descriptors, as O_NONBLOCK is in POSIX.

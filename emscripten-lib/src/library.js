@@ -6,11 +6,15 @@ import { ChannelSocket, FIRST_CHANNEL } from './channel.js';
 import { makeDescriptors } from './descriptors.js';
 import { makeDnsResolver } from './dns-resolver.js';
 import { makeEpoll } from './epoll.js';
+import { isInterfaceRequest } from './interface-requests.js';
+import { browserInterfaces } from './interfaces.js';
 import { MadeUpAddresses } from './made-up-addresses.js';
 import { Memory } from './memory.js';
 import { makeNames } from './names.js';
 import { stripesFrom } from './options.js';
+import { OwnAddresses } from './own-address.js';
 import { makePoll } from './poll.js';
+import { Recent } from './recent.js';
 import { makeBrowserResolver } from './resolvers.js';
 import { makeServices } from './services.js';
 import { installStdin } from './stdin.js';
@@ -33,7 +37,8 @@ import { drained } from './udp-port.js';
  * @property {(text: string) => void} print to the console
  * @property {Record<string, string>} environment the program's, as it was at its start
  * @property {boolean} ownFiles FS holds the program's own files, not the machine's
- * @property {import('./dns-resolver.js').Resolver} [lookUpInNode] outside Node there is none, as of the next three
+ * @property {import('./dns-resolver.js').Resolver} [lookUpInNode] outside Node there is none, as of the next four
+ * @property {() => Promise<import('./interfaces.js').Interface[]>} [nodeInterfaces]
  * @property {UDPSocketClass} [NodeUDPSocket]
  * @property {TCPSocketClass} [NodeTCPSocket]
  * @property {TCPServerSocketClass} [NodeTCPServerSocket]
@@ -65,8 +70,8 @@ function dnsFrom(value) {
 
 /** @param {Host} host */
 export function createLibrary({
-  FS, access, Module, isNode, debug, print, environment, ownFiles, lookUpInNode, NodeUDPSocket, NodeTCPSocket,
-  NodeTCPServerSocket, canWait, keepRuntime, letRuntimeGo,
+  FS, access, Module, isNode, debug, print, environment, ownFiles, lookUpInNode, nodeInterfaces, NodeUDPSocket,
+  NodeTCPSocket, NodeTCPServerSocket, canWait, keepRuntime, letRuntimeGo,
 }) {
   const options = Module.directSockets ??= {};
   options.drained ??= async () => void await Promise.all([drained(), tcpDrained()]);
@@ -126,16 +131,17 @@ export function createLibrary({
     throw EOPNOTSUPP;
   }
 
+  const udpClass = () => choose('UDPSocket', NodeUDPSocket);
+  const ownAddresses = new OwnAddresses(udpClass);
   const madeUp = new MadeUpAddresses();
   const services = makeServices(FS, ownFiles);
   /** @type {import('./dns-resolver.js').Resolver | undefined} */
   let resolver;
   /** Made at the first lookup: until then the program may set up its environment. */
   function chooseResolver() {
-    const udp = () => choose('UDPSocket', NodeUDPSocket);
     const dns = options.dns ?? dnsFrom(environment[DNS_VARIABLE]);
-    if (dns) return makeDnsResolver(dns, { udp, tcp: () => choose('TCPSocket', NodeTCPSocket), timers, explain });
-    return lookUpInNode ?? makeBrowserResolver(udp, explain);
+    if (dns) return makeDnsResolver(dns, { udp: udpClass, tcp: () => choose('TCPSocket', NodeTCPSocket), timers, explain });
+    return lookUpInNode ?? makeBrowserResolver(udpClass, explain);
   }
 
   // One for all connections: the pipe's capacity is the browser's.
@@ -148,6 +154,7 @@ export function createLibrary({
     },
     servers: () => choose('TCPServerSocket', NodeTCPServerSocket),
     madeUp,
+    ownAddresses,
     timers,
     explain,
   };
@@ -165,13 +172,16 @@ export function createLibrary({
       return new TcpSocket({ family, queue, platform: tcpPlatform });
     },
     createUdp: (family, queue) => new UdpSocket({
-      family, queue, UDPSocket: choose('UDPSocket', NodeUDPSocket), stripes: stripesFrom(options.stripes), say, explain,
+      family, queue, UDPSocket: udpClass(), stripes: stripesFrom(options.stripes), say, explain,
       addressBehind: (ip, onKnown) => madeUp.behind(ip, onKnown),
+      ownAddress: (peer) => ownAddresses.towards(peer, queue),
     }),
+    interfaces: new Recent(nodeInterfaces ?? (() => browserInterfaces(udpClass))),
   });
 
   return {
     ...syscalls,
+    isInterfaceRequest,
     ...makeNames({ memory, attempter, resolver: () => resolver ??= chooseResolver(), services, madeUp }),
     poll,
     probe,

@@ -1,9 +1,12 @@
 // Wasm memory as the marshalling code sees it: checked ranges, struct sockaddr, struct iovec. The accessors come from
 // libdirectsockets.js, where Emscripten's macros make them right for every memory model.
-import { AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, EAFNOSUPPORT, EFAULT, EINVAL, ENETUNREACH } from './abi.js';
+import {
+  AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, AF_UNSPEC, EAFNOSUPPORT, EFAULT, EINVAL, ENETUNREACH,
+} from './abi.js';
 import { ipFromBytes, isWildcard, mapped } from './address.js';
 
 /** @typedef {import('./address.js').Endpoint} Endpoint */
+/** @typedef {import('./route-socket.js').NetlinkAddress} NetlinkAddress */
 /** @typedef {{ pointer: number, length: number }} Range */
 
 /**
@@ -26,6 +29,7 @@ import { ipFromBytes, isWildcard, mapped } from './address.js';
 
 export const SIZE_4 = 16;
 export const SIZE_6 = 28;
+const SIZE_NETLINK = 12;
 /** An AF_UNIX address without a path is its family. */
 const SIZE_UNNAMED = 2;
 /** Of every address the library stores. */
@@ -190,6 +194,16 @@ export class Memory {
   }
 
   /**
+   * struct sockaddr_nl: netlink_bind, netlink_connect, netlink_sendmsg.
+   * @param {number} pointer @param {number} length @returns {NetlinkAddress}
+   */
+  readNetlink(pointer, length) {
+    const family = this.readFamily(pointer, length);
+    if (length < SIZE_NETLINK || family !== AF_NETLINK) throw EINVAL;
+    return { portId: this.access.readI32(pointer + 4) >>> 0, groups: this.access.readI32(pointer + 8) >>> 0 };
+  }
+
+  /**
    * For bind(): net/ipv4/af_inet.c, __inet_bind; net/ipv6/af_inet6.c, __inet6_bind.
    * @param {number} pointer @param {number} length @param {number} domain AF_* of the socket @returns {Endpoint}
    */
@@ -253,7 +267,7 @@ export class Memory {
 
   /**
    * Stores as much of a struct sockaddr as there is room for.
-   * @param {Endpoint | undefined} endpoint undefined: an AF_UNIX socket without a name
+   * @param {Endpoint | NetlinkAddress | undefined} endpoint undefined: an AF_UNIX socket without a name
    * @param {number} pointer
    * @param {number} room bytes
    * @returns {number} the length of the whole
@@ -262,6 +276,11 @@ export class Memory {
     if (!endpoint) {
       this.access.bytes().set([AF_UNIX, 0].slice(0, room), pointer);
       return SIZE_UNNAMED;
+    }
+    if ('portId' in endpoint) {
+      const words = new Uint32Array([AF_NETLINK, endpoint.portId, endpoint.groups]);
+      this.access.bytes().set(new Uint8Array(words.buffer).subarray(0, room), pointer);
+      return SIZE_NETLINK;
     }
     const { ip, port } = endpoint;
     const size = ip.family === 4 ? SIZE_4 : SIZE_6;

@@ -1,16 +1,18 @@
 // The socket syscalls: pointers and sockaddrs in, one attempt, results out. What a call means is the socket's business
-// (udp.js, tcp.js, pair.js), whether and how it waits is attempt.js's. Each returns a number, negative errno for failure, or a Promise of
+// (udp.js, tcp.js, pair.js, route-socket.js), whether and how it waits is attempt.js's. Each returns a number, negative errno for failure, or a Promise of
 // one when it has to wait.
 import {
-  AF_INET, AF_INET6, AF_UNIX, EAFNOSUPPORT, EAGAIN, EFAULT, EINPROGRESS, EINVAL, EISCONN, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP,
-  EPROTONOSUPPORT, ESOCKTNOSUPPORT, IPPROTO_TCP, IPPROTO_UDP, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_TRUNC, O_NONBLOCK,
+  AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, EAFNOSUPPORT, EAGAIN, EFAULT, EINPROGRESS, EINVAL, EISCONN, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP,
+  EPROTONOSUPPORT, ESOCKTNOSUPPORT, IPPROTO_TCP, IPPROTO_UDP, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_TRUNC, NETLINK_ROUTE, O_NONBLOCK,
   SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM,
 } from './abi.js';
 import { ipFromText, mapped } from './address.js';
 import { guarded } from './guarded.js';
+import { answerRequest } from './interface-requests.js';
 import { SOCKADDR_MAX, SOCKADDR_STORAGE } from './memory.js';
 import { findOption } from './options.js';
 import { connectPair, makePairEnd } from './pair.js';
+import { RouteSocket } from './route-socket.js';
 import { makeStreamTransfer } from './stream-transfer.js';
 
 /** @typedef {import('./descriptors.js').Socket} Socket */
@@ -38,8 +40,9 @@ const PAIR_TYPES = new Map([
  * @param {import('./attempt.js').Attempter} parts.attempter
  * @param {(family: number, queue: import('./attempt.js').WaitQueue) => Socket} parts.createUdp
  * @param {(family: number, queue: import('./attempt.js').WaitQueue) => Socket} parts.createTcp
+ * @param {import('./recent.js').Recent<import('./interfaces.js').Interface[]>} parts.interfaces for one question: ''
  */
-export function makeSyscalls({ memory, descriptors, attempter, createUdp, createTcp }) {
+export function makeSyscalls({ memory, descriptors, attempter, createUdp, createTcp, interfaces }) {
   const { access } = memory;
   const streams = makeStreamTransfer(memory, attempter);
   const msghdr = access.msghdr;
@@ -53,7 +56,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
    * @param {Range[]} ranges
    * @param {number} total
    * @param {number} flags
-   * @param {import('./address.js').Endpoint | undefined} destination
+   * @param {import('./address.js').Endpoint | import('./memory.js').NetlinkAddress | undefined} destination
    */
   function send(stream, ranges, total, flags, destination) {
     const { node: { socket }, flags: mode } = stream;
@@ -120,6 +123,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
    */
   function writeSource(socket, message, pointer, room) {
     if (!message || socket.family === AF_UNIX) return 0;
+    if (socket.family === AF_NETLINK) return memory.writeEndpoint(socket.peerEndpoint(), pointer, room);
     return memory.writeEndpoint(sourceOf(socket, message), pointer, room);
   }
 
@@ -135,6 +139,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       return undefined;
     }
     if (socket.type === SOCK_STREAM) return undefined;
+    if (socket.family === AF_NETLINK) return length === 0 ? undefined : memory.readNetlink(pointer, length);
     return memory.readDestination(pointer, length, socket.family, socket.v6Only);
   }
 
@@ -153,6 +158,38 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
     return complete(socket, () => {
       access.writeI32(lengthPointer, memory.writeEndpoint(endpoint(socket), pointer, room));
       return 0;
+    });
+  }
+
+  /** @param {Socket} socket @param {number} pointer @param {number} length @returns {any} what its bind() takes */
+  function readLocal(socket, pointer, length) {
+    if (socket.family === AF_NETLINK) return memory.readNetlink(pointer, length);
+    return memory.readLocal(pointer, length, socket.family);
+  }
+
+  /** @param {Socket} socket @param {number} pointer @param {number} length @returns {any} what its connect() takes */
+  function readPeer(socket, pointer, length) {
+    if (socket.family === AF_NETLINK) return memory.readNetlink(pointer, length);
+    return memory.readPeer(pointer, length, socket.family, socket.v6Only);
+  }
+
+  /**
+   * A socket to the kernel, once it is known what that would say.
+   * @param {number} type @param {number} protocol @param {number} flags O_NONBLOCK or 0
+   */
+  function openRoute(type, protocol, flags) {
+    if (type !== SOCK_RAW && type !== SOCK_DGRAM) throw ESOCKTNOSUPPORT;
+    if (protocol !== NETLINK_ROUTE) throw EPROTONOSUPPORT;
+    const fd = descriptors.open((queue) => new RouteSocket({ type, queue }), flags);
+    const { socket } = descriptors.get(fd).node;
+    return attempter.call(() => {
+      socket.interfaces = interfaces.known('', socket.queue);
+      return fd;
+    }, {
+      queue: socket.queue, nonblocking: false, timeout: 0, late() {
+        descriptors.close(fd);
+        return -EAGAIN;
+      },
     });
   }
 
@@ -175,13 +212,20 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
   return {
     socket: guarded((/** @type {number} */ domain, /** @type {number} */ type, /** @type {number} */ protocol) => {
       if (type & ~(TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK)) throw EINVAL;
+      const kind = type & TYPE_MASK;
+      const flags = type & SOCK_NONBLOCK ? O_NONBLOCK : 0;
+      if (domain === AF_NETLINK) return openRoute(kind, protocol, flags);
+      // It reaches nobody, but libc asks through one for the index of an interface.
+      if (domain === AF_UNIX && kind === SOCK_DGRAM && protocol === 0) {
+        return descriptors.open((queue) => makePairEnd(kind, queue), flags);
+      }
       if (domain !== AF_INET && domain !== AF_INET6) throw EAFNOSUPPORT;
-      const stream = (type & TYPE_MASK) === SOCK_STREAM;
-      if (!stream && (type & TYPE_MASK) !== SOCK_DGRAM) throw ESOCKTNOSUPPORT;
+      const stream = kind === SOCK_STREAM;
+      if (!stream && kind !== SOCK_DGRAM) throw ESOCKTNOSUPPORT;
       if (protocol < 0 || protocol >= PROTOCOLS) throw EINVAL;
       if (protocol !== 0 && protocol !== (stream ? IPPROTO_TCP : IPPROTO_UDP)) throw EPROTONOSUPPORT;
       const create = stream ? createTcp : createUdp;
-      return descriptors.open((queue) => create(domain, queue), type & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+      return descriptors.open((queue) => create(domain, queue), flags);
     }),
 
     socketpair: guarded((/** @type {number} */ domain, /** @type {number} */ type, /** @type {number} */ protocol,
@@ -211,14 +255,14 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
 
     bind: guarded((/** @type {number} */ fd, /** @type {number} */ pointer, /** @type {number} */ length) => {
       const { node: { socket } } = addressable(fd);
-      socket.beginBind(memory.readLocal(pointer, length, socket.family));
+      socket.beginBind(readLocal(socket, pointer, length));
       return complete(socket, () => socket.finishBind());
     }),
 
     connect: guarded((/** @type {number} */ fd, /** @type {number} */ pointer, /** @type {number} */ length) => {
       const stream = addressable(fd);
       const { node: { socket }, flags } = stream;
-      const peer = memory.readPeer(pointer, length, socket.family, socket.v6Only);
+      const peer = readPeer(socket, pointer, length);
       if (!peer) {
         socket.disconnect();
         return 0;
@@ -365,6 +409,12 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
         : option.byte && length < 4 ? access.bytes()[pointer] : access.readI32(pointer);
       const attempt = option.set(socket, value);
       return attempt ? complete(socket, attempt) : 0;
+    }),
+
+    /** ioctl() with a request that isInterfaceRequest() knows. */
+    requestInterface: guarded((/** @type {number} */ fd, /** @type {number} */ request, /** @type {number} */ pointer) => {
+      const { socket } = descriptors.get(fd).node;
+      return complete(socket, () => answerRequest(memory, interfaces.known('', socket.queue), request, pointer));
     }),
 
     shutdown: guarded((/** @type {number} */ fd, /** @type {number} */ how) =>

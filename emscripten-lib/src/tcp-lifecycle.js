@@ -29,6 +29,7 @@ const KEEP_IDLE_DEFAULT = 7200;
  *   throws an errno where there is no such class
  * @property {() => TCPServerSocketClass} servers throws an errno where there is no such class
  * @property {import('./made-up-addresses.js').MadeUpAddresses} madeUp addresses that stand for names
+ * @property {import('./own-address.js').OwnAddresses} ownAddresses
  * @property {import('./timers.js').Timers} timers
  * @property {(text: string) => void} explain one line on the console in debug builds: why a call failed and what to do
  */

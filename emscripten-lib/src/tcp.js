@@ -133,7 +133,8 @@ export class TcpSocket extends TcpLifecycle {
     if (info?.localAddress !== undefined) {
       return { ip: this.shown(info.localAddress), port: Number(info.localPort) };
     }
-    // The browser does not tell an accepted connection's own address: the port is the listener's.
+    // The browser does not tell an accepted connection's own address: the port is the listener's, and behind a wildcard the
+    // address is the one that the machine sends to the peer from.
     const { local } = this;
     if (!local) return { ip: this.wildcard(), port: 0 };
     if (!info || !isWildcard(local.ip)) return local;
@@ -157,12 +158,9 @@ export class TcpSocket extends TcpLifecycle {
     return this.family === AF_INET6 && ip.family === 4 ? mapped(ip) : ip;
   }
 
-  /**
-   * Only for loopback the local address of an accepted connection is known here.
-   * @param {import('./address.js').Ip} peer
-   */
+  /** Attempt. @param {import('./address.js').Ip} peer */
   sourceTowards(peer) {
-    return isLoopback(peer) ? peer : this.wildcard();
+    return isLoopback(peer) ? peer : this.platform.ownAddresses.towards(peer, this.queue) ?? this.wildcard();
   }
 
   /** @returns {number} POLL*: tcp_poll */

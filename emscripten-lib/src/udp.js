@@ -42,13 +42,15 @@ export class UdpSocket extends SocketBase {
    * @param {(text: string) => void} setup.say one line on the console
    * @param {(text: string) => void} setup.explain the same in debug builds only: why a call failed and what to do
    * @param {(ip: Ip, onKnown: () => void) => Ip} [setup.addressBehind] see MadeUpAddresses.behind
+   * @param {(peer: Ip) => Ip | undefined} [setup.ownAddress] see OwnAddresses.towards
    */
-  constructor({ family, queue, UDPSocket, stripes, say, explain, addressBehind = (ip) => ip }) {
+  constructor({ family, queue, UDPSocket, stripes, say, explain, addressBehind = (ip) => ip, ownAddress = () => undefined }) {
     super({ family, type: SOCK_DGRAM, protocol: IPPROTO_UDP, queue });
     this.UDPSocket = UDPSocket;
     this.say = say;
     this.explain = explain;
     this.addressBehind = addressBehind;
+    this.ownAddress = ownAddress;
 
     /** @type {'unbound' | 'opening' | 'bound' | 'closed'} */
     this.state = 'unbound';
@@ -377,12 +379,9 @@ export class UdpSocket extends SocketBase {
     return ip;
   }
 
-  /**
-   * Linux chooses the source address when a socket is connected. Only for loopback is the choice known here.
-   * @param {Ip} peer
-   */
+  /** Attempt: the source address that Linux chooses when a socket is connected. @param {Ip} peer */
   sourceTowards(peer) {
-    if (!isLoopback(peer)) return this.wildcard();
+    if (!isLoopback(peer)) return this.ownAddress(peer) ?? this.wildcard();
     if (peer.family === 4) return literalIp('127.0.0.1');
     return literalIp(isMapped(peer) ? '::ffff:127.0.0.1' : '::1');
   }

@@ -31,7 +31,7 @@ test('numbers that Emscripten\'s own table lacks are those of the C headers', ()
   // musl's and glibc's agree on all but the time limits, which musl numbers by the size of long.
   const checks = Object.entries(UNCHECKED).filter(([name]) => !name.endsWith('TIMEO'))
     .map(([name, value]) => `_Static_assert(${name} == ${value}, "${name}");`);
-  const headers = ['netdb.h', 'netinet/in.h', 'netinet/tcp.h', 'poll.h', 'sys/epoll.h', 'sys/socket.h'];
+  const headers = ['netdb.h', 'netinet/in.h', 'netinet/tcp.h', 'poll.h', 'sys/epoll.h', 'sys/ioctl.h', 'sys/socket.h'];
   const source = ['#define _GNU_SOURCE', ...headers.map((name) => `#include <${name}>`),
     ...checks].join('\n');
   execFileSync(process.env.CC ?? 'cc', ['-fsyntax-only', '-x', 'c', '-'], { input: source });

@@ -9,6 +9,7 @@ import {
 import { ipFromText } from '../src/address.js';
 import { MadeUpAddresses } from '../src/made-up-addresses.js';
 import { findOption } from '../src/options.js';
+import { OwnAddresses } from '../src/own-address.js';
 import { TcpSocket } from '../src/tcp.js';
 import { makeTimers } from '../src/timers.js';
 import { fakeTcpBrowser } from './fake-tcp.js';
@@ -25,6 +26,9 @@ function create({ family = AF_INET, browser = fakeTcpBrowser(), madeUp = new Mad
       clients: () => ({ TCPSocket: browser.TCPSocket, capacity: undefined }),
       servers: () => browser.TCPServerSocket,
       madeUp,
+      ownAddresses: new OwnAddresses(() => {
+        throw EOPNOTSUPP;
+      }),
       timers: makeTimers(clock.sleep, clock.now),
       explain: (text) => explained.push(text),
     },
