@@ -1,7 +1,7 @@
 //! The server's command line: its options, and the configuration they make.
 //!
 //! lexopt takes the arguments apart; [`OPTIONS`] says what there is, for the reading and for `--help` alike. clap, which
-//! does more of it by itself, was a tenth of what a browser loads (docs/performance.md).
+//! does more of it by itself, was a tenth of what a browser loads (docs/size.md).
 
 mod options;
 
