@@ -17,7 +17,7 @@ use tracing::Level;
 
 use options::{OPTIONS, Opt, Takes, option};
 
-const ABOUT: &str = "QUIC server: HTTP/3 with WebTransport and WebSocket (ALPN h3), HTTP/0.9 (hq-interop), and echo (echo).
+const ABOUT: &str = "QUIC server: HTTP/3, WebTransport, WebSocket (ALPN h3), HTTP/0.9 (hq-interop) and echo (echo).
 
 Prints one line when it serves, stops on SIGINT and SIGTERM, and exits with 0 after a clean stop, with 2 when it can't
 start.
