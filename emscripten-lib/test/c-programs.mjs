@@ -104,7 +104,7 @@ const libraryFiles = () => [join(library, 'libdirectsockets.js'), join(library, 
  * @param {Runtime} runtime
  * @returns {Promise<string>} the directory the programs are in
  */
-export function buildPrograms(runtime) {
+function buildPrograms(runtime) {
   const sources = filesBelow(join(here, 'c'));
   const names = programNames(runtime);
   if (runtime === 'linux') {

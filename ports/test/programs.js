@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { openBrowser } from '../../iwa/program-runner.mjs';
 
 export const REPOSITORY = path.resolve(import.meta.dirname, '..', '..');
-export const BUILT = path.join(REPOSITORY, 'target', 'ports');
+const BUILT = path.join(REPOSITORY, 'target', 'ports');
 const IWA_RUN = path.join(REPOSITORY, 'iwa', 'iwa-run.mjs');
 
 /** Seconds for one program; one that takes longer hangs. */
