@@ -5,11 +5,10 @@
  * The first worker speaks for all: what it is told, it tells the others, and when one of them has failed it says why and
  * ends. One that can't is not waited for.
  */
+import { valueOf, workersOf } from './server-arguments.js';
 
 /** The program's first channel, behind its standard streams. */
 const FIRST_FD = '3';
-/** As the server has it, which refuses more. */
-const MAX_WORKERS = 16;
 /** Milliseconds between the end of one worker and the end of all, whatever the others do. */
 const PATIENCE = 2000;
 /** Files that the first worker alone reads and writes. */
@@ -24,27 +23,6 @@ const FIRST_ONLY = '--ticket-keys';
  * @property {(type: 'message' | 'error', listener: (event: any) => void) => void} addEventListener
  * @property {() => unknown} terminate
  */
-
-/**
- * The value of an option of the server's command line.
- * @param {string[]} args
- * @param {string} name
- * @returns {string | undefined}
- */
-function valueOf(args, name) {
-  const place = args.findLastIndex((arg) => arg === name || arg.startsWith(`${name}=`));
-  if (place < 0) return undefined;
-  return args[place] === name ? args[place + 1] : args[place].slice(name.length + 1);
-}
-
-/**
- * How many workers arguments ask for. A number that can't be is one, whose program says what is wrong with it.
- * @param {string[]} args
- */
-export function workersOf(args) {
-  const asked = Number(valueOf(args, '--workers') ?? 1);
-  return Number.isInteger(asked) && asked >= 1 && asked <= MAX_WORKERS ? asked : 1;
-}
 
 export class ServerCrew extends EventTarget {
   #startWorker;

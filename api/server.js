@@ -5,6 +5,8 @@
  */
 import { checkHandlers, serveGateway } from './gateway.js';
 import { portStreams } from './gateway-port.js';
+import { LastWord } from './last-word.js';
+import { stopPatience } from './server-arguments.js';
 import { ServerError, errorOfEnd } from './server-error.js';
 import { Feed } from './server-feed.js';
 import { ROOT, filesOf } from './server-root.js';
@@ -13,9 +15,6 @@ import { ROOT, filesOf } from './server-root.js';
 const CERTIFICATE = { cert: '/certificate.pem', key: '/key.pem' };
 /** The program's descriptor that is its first channel. */
 const GATEWAY_FD = '3';
-/** Milliseconds for closing its connections that the server gets beyond those for answering what it was asked (--drain-timeout). */
-const STOP_PATIENCE = 2000;
-const DRAIN_DEFAULT = 3;
 
 /** @typedef {import('./socket-iwa-server.d.ts').ServerOptions} ServerOptions */
 /** @typedef {import('./socket-iwa-server.d.ts').ServerCertificate} ServerCertificate */
@@ -117,8 +116,7 @@ class ServerProcess {
   #onLog;
   #isOver = false;
   #stopping = false;
-  /** The last line of the log, and whether it is an error; an error is not followed by less. */
-  #lastWord = { line: '', isError: false };
+  #lastWord = new LastWord();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** @type {(report: any) => void} */
@@ -174,20 +172,17 @@ class ServerProcess {
   #hear(news) {
     if (this.#isOver || 'kept' in news) return;
     if ('stream' in news) {
-      if (news.stream === 'stderr') this.#log(news.line);
-      else this.#report(news.line);
+      if (news.stream === 'stderr') {
+        this.#lastWord.hear(news.line);
+        this.#onLog(news.line);
+      } else {
+        this.#report(news.line);
+      }
     } else if ('exit' in news) {
       this.end(news.exit === 0 ? undefined : errorOfEnd(this.#tried, this.#lastWord.line, { exitCode: news.exit }));
     } else {
       this.end(errorOfEnd(this.#tried, news.failed, { failed: true }));
     }
-  }
-
-  /** @param {string} line */
-  #log(line) {
-    const isError = /^\s*error\b/i.test(line);
-    if (line.trim() && (isError || !this.#lastWord.isError)) this.#lastWord = { line: line.trim(), isError };
-    this.#onLog(line);
   }
 
   /** @param {string} line of the server's standard output: one JSON object */
@@ -259,13 +254,6 @@ async function prepare({ listen, root, certificate, statsInterval = 1, args = []
   return { args: [...all, ...args], files, mounts };
 }
 
-/** @param {string[]} args @returns {number} milliseconds */
-function drainTime(args) {
-  const at = args.findIndex((arg) => /^--drain-timeout(=|$)/.test(arg));
-  const given = at < 0 ? undefined : args[at].split('=')[1] ?? args[at + 1];
-  return 1000 * Number(given ?? DRAIN_DEFAULT) + STOP_PATIENCE;
-}
-
 /**
  * @param {ServerPlatform} platform
  * @param {ServerOptions} options
@@ -288,7 +276,7 @@ export async function startServerOn(platform, options) {
   let process;
   try {
     const worker = platform.startWorker();
-    process = new ServerProcess(worker, { tried, patience: drainTime(args), onLog });
+    process = new ServerProcess(worker, { tried, patience: stopPatience(args), onLog });
     process.ended.catch(() => {}).then(() => {
       channel.end();
       letGo();

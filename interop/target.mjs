@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import { Speaker } from './process.mjs';
 
 export const REPOSITORY = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-export const NODE = process.env.SOCKET_IWA_NODE || path.join(REPOSITORY, 'node_modules/.bin/node');
 const XTASK = process.env.XTASK || path.join(REPOSITORY, 'target/debug/xtask');
 const RELAY = path.join(REPOSITORY, 'target/release/socket-iwa-relay');
 

@@ -39,7 +39,7 @@ const HEADERS = {
  * @param {string} target e.g. "/app.js?x=1"
  * @returns {Promise<string | null>}
  */
-export async function resolveTarget(mounts, target) {
+async function resolveTarget(mounts, target) {
   let name;
   try {
     name = decodeURIComponent(target.replace(/[?#].*$/s, ''));

@@ -53,85 +53,92 @@ export const TIMED_OUT = 124;
  */
 
 /**
- * Starts Chromium, calls `use` with a function that runs programs, and closes Chromium.
- * @template T
- * @param {(run: Run, app: import('./isolated-app.mjs').IsolatedApp) => Promise<T>} use
- * @param {{
- *   chromium?: string, switches?: string[], verbose?: boolean, signal?: AbortSignal,
- *   permissions?: 'granted' | 'denied' | 'prompt', directory?: string,
- * }} [options] as in launchIsolatedApp; `directory` is the runner's, or a copy of it with another manifest
- * @returns {Promise<T>}
+ * @typedef {object} BrowserOptions as in launchIsolatedApp; `directory` is the runner's, or a copy of it with another manifest
+ * @property {string} [chromium]
+ * @property {string[]} [switches]
+ * @property {boolean} [verbose]
+ * @property {AbortSignal} [signal]
+ * @property {'granted' | 'denied' | 'prompt'} [permissions]
+ * @property {string} [directory]
+ */
+
+/**
+ * Starts Chromium with the program runner in it.
+ * @param {BrowserOptions} [options]
+ * @returns {Promise<{run: Run, app: import('./isolated-app.mjs').IsolatedApp, close: () => Promise<void>}>}
  * @throws {LaunchError} no browser (exit code 2), or it failed; `run` rejects with one when the browser dies
  */
-export async function withBrowser(use, options = {}) {
+export async function openBrowser(options = {}) {
   const app = await launchIsolatedApp({
     directory: path.join(HERE, 'runner'),
     ...options,
     mounts: { '/app/': path.join(HERE, 'app'), '/api/': path.join(HERE, '..', 'api') },
   });
   try {
-    return await use(await programRunner(app, options.verbose), app);
-  } finally {
+    const runner = new ProgramRunner(app);
+    await runner.open(options.verbose);
+    return { run: runner.run.bind(runner), app, close: () => app.close() };
+  } catch (error) {
     await app.close();
+    throw error;
   }
 }
 
 /**
- * @param {import('./isolated-app.mjs').IsolatedApp} app
- * @param {boolean} [verbose]
- * @returns {Promise<Run>}
+ * Starts Chromium, calls `use` with a function that runs programs, and closes Chromium.
+ * @template T
+ * @param {(run: Run, app: import('./isolated-app.mjs').IsolatedApp) => Promise<T>} use
+ * @param {BrowserOptions} [options]
+ * @returns {Promise<T>}
+ * @throws {LaunchError} as openBrowser
  */
-async function programRunner({ page, mount, lost }, verbose) {
-  if (verbose) page.on('console', (message) => process.stderr.write(`page: ${message.text()}\n`));
+export async function withBrowser(use, options) {
+  const { run, app, close } = await openBrowser(options);
+  try {
+    return await use(run, app);
+  } finally {
+    await close();
+  }
+}
 
-  /** @type {Map<number, (message: any) => void>} */
-  const listeners = new Map();
-  const devtools = await page.createCDPSession();
-  devtools.on('Runtime.bindingCalled', ({ name, payload }) => {
-    if (name !== 'tellLauncher') return;
-    const message = JSON.parse(payload);
-    listeners.get(message.run)?.(message);
-  });
-  await devtools.send('Runtime.enable');
-  await devtools.send('Runtime.addBinding', { name: 'tellLauncher' });
-  const loaded = page.waitForFunction(() => /** @type {any} */ (globalThis).runner);
-  await within('load the program runner', PAGE_LIMIT, loaded, [lost]);
+/** The runner's page (runner/page.js) from outside: what it is told, and what it says of which run. */
+class ProgramRunner {
+  #page;
+  #mount;
+  #lost;
+  /** By the number of a run. @type {Map<number, (message: any) => void>} */
+  #listeners = new Map();
+  /** Under which names directories are shown. @type {Map<string, string>} */
+  #prefixes = new Map();
+  #runs = 0;
 
-  const call = (/** @type {string} */ method, /** @type {any[]} */ ...args) =>
-    page.evaluate((name, rest) => /** @type {any} */ (globalThis).runner[name](...rest), method, args);
-  /** Shows a directory to the app and to no one else on this machine. @type {Map<string, string>} */
-  const prefixes = new Map();
-  const show = (/** @type {string} */ directory) => {
-    const prefix = prefixes.get(directory) ?? `/${randomBytes(16).toString('hex')}/`;
-    prefixes.set(directory, prefix);
-    mount(prefix, directory);
-    return prefix;
-  };
-  const urlOf = (/** @type {string} */ prefix, /** @type {string} */ file) =>
-    prefix + file.split('/').map(encodeURIComponent).join('/');
-  let runs = 0;
+  /** @param {import('./isolated-app.mjs').IsolatedApp} app */
+  constructor({ page, mount, lost }) {
+    this.#page = page;
+    this.#mount = mount;
+    this.#lost = lost;
+  }
 
-  return async function run(program, args = [], options = {}) {
-    const { timeout = DEFAULT_TIMEOUT, stdin, output, env = {}, mounts = [], warn = () => {}, signal } = options;
-    const file = path.resolve(program);
-    await stat(file).catch((error) => {
-      throw new LaunchError(`run ${program}: ${error.message}`, { exitCode: 2 });
+  /** @param {boolean} [verbose] */
+  async open(verbose) {
+    if (verbose) this.#page.on('console', (message) => process.stderr.write(`page: ${message.text()}\n`));
+    const devtools = await this.#page.createCDPSession();
+    devtools.on('Runtime.bindingCalled', ({ name, payload }) => {
+      if (name !== 'tellLauncher') return;
+      const message = JSON.parse(payload);
+      this.#listeners.get(message.run)?.(message);
     });
-    const start = {
-      url: urlOf(show(path.dirname(file)), path.basename(file)),
-      name: path.basename(file),
-      args, env, verbose: options.verbose ?? false,
-      stdin: stdin !== undefined,
-      cwd: placeOf(mounts),
-      mounts: mounts.map((one) => {
-        const prefix = show(one.directory);
-        const entries = readMount(one, warn).map(({ file: _file, ...entry }) =>
-          ({ ...entry, url: urlOf(prefix, entry.path) }));
-        return { at: one.at, readOnly: one.readOnly, entries };
-      }),
-    };
+    await devtools.send('Runtime.enable');
+    await devtools.send('Runtime.addBinding', { name: 'tellLauncher' });
+    const loaded = this.#page.waitForFunction(() => /** @type {any} */ (globalThis).runner);
+    await within('load the program runner', PAGE_LIMIT, loaded, [this.#lost]);
+  }
 
-    const id = (runs += 1);
+  /** @type {Run} */
+  async run(program, args = [], options = {}) {
+    const { timeout = DEFAULT_TIMEOUT, stdin, output, mounts = [], warn = () => {}, signal } = options;
+    const start = await this.#startOrder(program, args, options);
+    const id = (this.#runs += 1);
     const result = { code: TIMED_OUT, timedOut: false };
     /** @type {{stdout: Buffer[], stderr: Buffer[]}} */
     const printed = { stdout: [], stderr: [] };
@@ -141,14 +148,14 @@ async function programRunner({ page, mount, lost }, verbose) {
     /** @type {NodeJS.Timeout | undefined} */
     let timer;
     const over = new Promise((resolve, reject) => {
-      listeners.set(id, (message) => {
+      this.#listeners.set(id, (message) => {
         if ('base64' in message) {
           const bytes = Buffer.from(message.base64, 'base64');
           const { change, from, last } = message;
           if (change) saving.apply(change, bytes, { first: from === 0, last });
           else write(message.stream, bytes);
         } else if ('change' in message) saving.apply(message.change);
-        else if ('pull' in message) void feed(id, source, warn);
+        else if ('pull' in message) void this.#feed(id, source, warn);
         else if ('warning' in message) warn(message.warning);
         else {
           if (message.filesLost) {
@@ -171,33 +178,73 @@ async function programRunner({ page, mount, lost }, verbose) {
     });
     try {
       signal?.throwIfAborted();
-      await Promise.race([call('start', id, start), lost]);
-      await Promise.race([over, lost]);
+      await Promise.race([this.#call('start', id, start), this.#lost]);
+      await Promise.race([over, this.#lost]);
     } finally {
       clearTimeout(timer);
       over.catch(() => {});
       // When the page is gone, so is the worker.
-      await within('end the program', KILL_LIMIT, call('kill', id), [lost]).catch(() => {});
+      await within('end the program', KILL_LIMIT, this.#call('kill', id), [this.#lost]).catch(() => {});
       saving.end();
-      listeners.delete(id);
+      this.#listeners.delete(id);
     }
     const text = (/** @type {Buffer[]} */ parts) => Buffer.concat(parts).toString();
     return { ...result, stdout: text(printed.stdout), stderr: text(printed.stderr), filesLost: saving.failed };
-  };
+  }
+
+  /**
+   * What the page is told of a program.
+   * @param {string} program @param {string[]} args @param {RunOptions} options
+   */
+  async #startOrder(program, args, { stdin, env = {}, mounts = [], warn = () => {}, verbose = false }) {
+    const file = path.resolve(program);
+    await stat(file).catch((error) => {
+      throw new LaunchError(`run ${program}: ${error.message}`, { exitCode: 2 });
+    });
+    return {
+      url: urlOf(this.#show(path.dirname(file)), path.basename(file)),
+      name: path.basename(file),
+      args, env, verbose,
+      stdin: stdin !== undefined,
+      cwd: placeOf(mounts),
+      mounts: mounts.map((one) => {
+        const prefix = this.#show(one.directory);
+        const entries = readMount(one, warn).map(({ file: _file, ...entry }) =>
+          ({ ...entry, url: urlOf(prefix, entry.path) }));
+        return { at: one.at, readOnly: one.readOnly, entries };
+      }),
+    };
+  }
+
+  /** Shows a directory to the app and to no one else on this machine. @param {string} directory */
+  #show(directory) {
+    const prefix = this.#prefixes.get(directory) ?? `/${randomBytes(16).toString('hex')}/`;
+    this.#prefixes.set(directory, prefix);
+    this.#mount(prefix, directory);
+    return prefix;
+  }
 
   /**
    * The next chunk of standard input, which the program has asked for.
    * @param {number} id @param {AsyncIterator<Uint8Array>} source @param {(text: string) => void} warn
    */
-  async function feed(id, source, warn) {
+  async #feed(id, source, warn) {
     const { value, done } = await source.next().catch((error) => {
       warn(`standard input: ${error.message}`); // and so it ends
       return { value: undefined, done: true };
     });
-    if (!listeners.has(id)) return;
-    await call('input', id, done || !value ? null : Buffer.from(value).toString('base64')).catch(() => {});
+    if (!this.#listeners.has(id)) return;
+    await this.#call('input', id, done || !value ? null : Buffer.from(value).toString('base64')).catch(() => {});
+  }
+
+  /** @param {string} method @param {any[]} args */
+  #call(method, ...args) {
+    return this.#page.evaluate((name, rest) => /** @type {any} */ (globalThis).runner[name](...rest), method, args);
   }
 }
+
+/** @param {string} prefix @param {string} file */
+const urlOf = (prefix, file) => prefix + file.split('/').map(encodeURIComponent).join('/');
 
 /** @param {RunOptions['stdin']} stdin @returns {AsyncIterator<Uint8Array>} */
 async function* chunksOf(stdin = '') {

@@ -6,6 +6,7 @@ import { access, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { stopPatience } from '../api/server-arguments.js';
 import { openBundle } from './bundle-source.mjs';
 import { runMain } from './command.mjs';
 import { saveKept } from './kept-files.mjs';
@@ -37,7 +38,7 @@ browser or the page fails.
 
 /** Seconds. Compiling the server's WebAssembly and making a certificate take well under one. */
 const READY_LIMIT = 60;
-/** More than the page needs, which itself ends a server two seconds after its time for stopping (--drain-timeout). */
+/** Seconds. Beside the time that the server gets for stopping: the page ends it then. */
 const STOP_LIMIT = 15;
 
 const OPTIONS = /** @type {const} */ ({
@@ -180,8 +181,7 @@ async function serve({ page, lost }, { listen, args, files, keep, json, stats },
   // Enabled while there is a server to stop.
   const stop = page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector('#stop:enabled'))?.click());
   await within('press Stop', STOP_LIMIT, stop, [lost]);
-  const drain = args.includes('--drain-timeout') ? Number(args[args.indexOf('--drain-timeout') + 1]) : 0;
-  return within('stop the server in the app', STOP_LIMIT + drain, ended, [lost]);
+  return within('stop the server in the app', STOP_LIMIT + stopPatience(args) / 1000, ended, [lost]);
 }
 
 /** @param {AbortSignal} signal */

@@ -9,8 +9,6 @@ import { readRoot } from './root-directory.mjs';
 
 /** Options whose value is a file of this machine. */
 const FILE_OPTIONS = ['--cert', '--key'];
-/** Who waits for the server's end looks at it, and finds its value behind it. */
-const DRAIN_OPTION = '--drain-timeout';
 /** The page gives these itself. */
 const PAGE_OPTIONS = ['--json', '--stop-on-stdin-close'];
 
@@ -57,8 +55,6 @@ export async function prepareServerArgs(args) {
       launch.files.push(...files);
     } else if (PAGE_OPTIONS.includes(name)) {
       launch.json ||= name === '--json';
-    } else if (name === DRAIN_OPTION) {
-      launch.args.push(name, value());
     } else {
       launch.stats ||= name === '--stats-interval';
       launch.args.push(args[i]);

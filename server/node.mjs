@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { prepareKept, readKept } from '../api/program/emscripten-program.js';
-import { workersOf } from '../api/server-crew.js';
+import { workersOf } from '../api/server-arguments.js';
 import { KEPT_DIRECTORIES, KEPT_FILES, saveKept } from '../iwa/kept-files.mjs';
 import { mountRoot } from '../iwa/root-directory.mjs';
 import { runCrew } from './node-crew.mjs';

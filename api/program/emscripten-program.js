@@ -171,7 +171,7 @@ const SIGNALS = [
  * The exit code of a program that ended by an error, as a shell gives it: 128 and the signal, 1 for any other error.
  * @param {unknown} error
  */
-export function exitCodeOf(error) {
+function exitCodeOf(error) {
   const message = error instanceof Error ? error.message : String(error);
   const signal = SIGNALS.find(([pattern]) => pattern.test(message.replace(/^RuntimeError: /, '')));
   return signal ? 128 + signal[1] : 1;

@@ -10,7 +10,7 @@ const EXPORTS = /(?:^|[;}\s])export\s*(?:default\b|\{)/;
 export const isModule = (text) => EXPORTS.test(text);
 
 /** @param {string} text */
-export const isMadeByEmcc = (text) =>
+const isMadeByEmcc = (text) =>
   // The shell of emcc's programs names the program so until it is told its name; --minify keeps strings.
   text.includes('WebAssembly') && /this\.program|ExitStatus|EXITSTATUS/.test(text);
 

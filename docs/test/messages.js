@@ -40,7 +40,7 @@ export function messages() {
 }
 
 /** Whether a text says more than what it passes on: two words at the least. @param {string} text */
-export const hasWords = (text) => /\p{L}{3,}\S* (.* )?\S*\p{L}{3,}/u.test(text.replace(/\bE[A-Z]{3,}\b|(\w+: )?\berror: /g, ''));
+const hasWords = (text) => /\p{L}{3,}\S* (.* )?\S*\p{L}{3,}/u.test(text.replace(/\bE[A-Z]{3,}\b|(\w+: )?\berror: /g, ''));
 
 // --- JavaScript --------------------------------------------------------------------------------------------------------
 

@@ -53,13 +53,13 @@ const GATHER = 0.05;
 export function makeAttempter({ timers, canWait, isAbandoned = () => false, hold, release }) {
   /**
    * Makes the attempt again at each notification of one of the queues. Resolves to its value, to -errno, or to `late`
-   * once `timeout` ms (0 or less: never) are over, which is at once where the caller can't wait. The attempt runs inside the notification, so that a datagram goes
-   * to exactly one waiter; it must not run user code, and does not: the program resumes in a later microtask. A program
-   * that waits for readiness or for datagrams, of which there may be more, may have what comes `gather`ed: where one
-   * notification follows the other within GATHER ms it resumes when the event loop has passed on the others that are there
-   * already.
+   * once `timeout` ms (0 or less: never) are over, which is at once where the caller can't wait. The attempt runs inside
+   * the notification, so that a datagram goes to exactly one waiter; it must not run user code, and does not: the program
+   * resumes in a later microtask. A program that waits for readiness or for datagrams, of which there may be more, may have
+   * what comes `gather`ed: where one notification follows the other within GATHER ms it resumes when the event loop has
+   * passed on the others that are there already.
+   * @type {Attempter['wait']}
    */
-  /** @type {Attempter['wait']} */
   function wait(attempt, queues, timeout, late, { gather = false, hopeless } = {}) {
     const tooLate = () => (typeof late === 'number' ? late : late());
     if (!canWait()) return tooLate();

@@ -110,7 +110,7 @@ dicom 11112/tcp
 const PATH = '/etc/services';
 
 /** @param {string} text of services(5) @returns {Service[]} */
-export function parseServices(text) {
+function parseServices(text) {
   const services = [];
   for (const line of text.split('\n')) {
     const [name, number, ...aliases] = line.replace(/#.*/, '').trim().split(/\s+/);

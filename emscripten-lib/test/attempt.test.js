@@ -206,3 +206,45 @@ test('a wait that gathers resumes at once after a while, and later where one not
   turns[1]();
   assert.equal(await call, 42);
 });
+
+test('to a program that has ended no wait returns, by a notification, a gathered one or its time', async () => {
+  const clock = new FakeClock();
+  /** @type {(() => void)[]} */
+  const turns = [];
+  let held = 0;
+  let ended = false;
+  const attempter = makeAttempter({
+    timers: makeTimers(clock.sleep, clock.now, (callback) => void turns.push(callback)),
+    canWait: () => true,
+    isAbandoned: () => ended,
+    hold: () => held++,
+    release: () => held--,
+  });
+  const queues = [new FakeNode(), new FakeNode(), new FakeNode()];
+  let attempts = 0;
+  let open = false;
+  const attempt = () => {
+    attempts++;
+    if (!open) throw EAGAIN;
+    return 42;
+  };
+  const waits = [
+    attempter.call(attempt, blocking(queues[0])),
+    attempter.call(attempt, { ...blocking(queues[1]), gather: true }),
+    attempter.call(attempt, blocking(queues[2], 5)),
+  ];
+  let returns = 0;
+  for (const waiting of waits) void Promise.resolve(waiting).then(() => returns++);
+  open = true;
+  queues[1].notifyListeners(1);
+  assert.equal(turns.length, 1, 'it is about to return');
+  ended = true;
+  attempts = 0;
+  queues[0].notifyListeners(1);
+  assert.equal(attempts, 0, 'nothing is taken for nobody');
+  turns[0]();
+  clock.advance(5);
+  await settled();
+  assert.equal(returns, 0);
+  assert.equal(held, 0, 'and nothing keeps the process');
+});

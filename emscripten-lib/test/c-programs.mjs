@@ -104,7 +104,7 @@ const libraryFiles = () => [join(library, 'libdirectsockets.js'), join(library, 
  * @param {Runtime} runtime
  * @returns {Promise<string>} the directory the programs are in
  */
-export function buildPrograms(runtime) {
+function buildPrograms(runtime) {
   const sources = filesBelow(join(here, 'c'));
   const names = programNames(runtime);
   if (runtime === 'linux') {
@@ -203,25 +203,14 @@ export async function openRuntime(runtime) {
   if (!inChromium(runtime)) {
     return { run: (program) => runCommand(runtime, directory, program, []), async close() {} };
   }
-  const { withBrowser } = await import('../../iwa/program-runner.mjs');
-  const opened = Promise.withResolvers();
-  const closing = Promise.withResolvers();
-  const closed = withBrowser((run) => {
-    opened.resolve(run);
-    return closing.promise;
-  });
-  closed.catch(opened.reject);
-  /** @type {import('../../iwa/program-runner.mjs').Run} */
-  const run = await opened.promise;
+  const { openBrowser } = await import('../../iwa/program-runner.mjs');
+  const { run, close } = await openBrowser();
   return {
     async run(program) {
       const { stdout, stderr, code } = await run(join(directory, `${program}.js`), [], { timeout: TIME_LIMIT_MS / 1000 });
       return { stdout, stderr, code };
     },
-    async close() {
-      closing.resolve(undefined);
-      await closed;
-    },
+    close,
   };
 }
 

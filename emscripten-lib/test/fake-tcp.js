@@ -147,7 +147,7 @@ export class FakeTcpSocket {
   }
 }
 
-export class FakeTcpServerSocket {
+class FakeTcpServerSocket {
   /** @param {string} localAddress @param {TCPServerSocketOptions} options */
   constructor(localAddress, options) {
     if (options.localPort === 0) throw new TypeError('localPort must be greater than zero');

@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { withBrowser } from '../../iwa/program-runner.mjs';
+import { openBrowser } from '../../iwa/program-runner.mjs';
 import { buildLinkPrograms, nodeWithJspi, repository, whyNoChromium } from './c-programs.mjs';
 import { startDnsmasq, whyNoDnsmasq } from './dnsmasq.js';
 import { makeCertificate, startDohEndpoint } from './doh-endpoint.js';
@@ -24,8 +24,7 @@ const certificate = makeCertificate();
 let directory = '';
 /** @type {Run} */
 let inChromium;
-let closeBrowser = () => {};
-let browserClosed = Promise.resolve();
+let closeBrowser = async () => {};
 /** @type {{ port: number, stop: () => Promise<void> } | undefined} */
 let dnsmasq;
 /** @type {import('node:net').Server} */
@@ -55,25 +54,18 @@ before(async () => {
   await new Promise((resolve) => udp.bind(0, '127.0.0.1', () => resolve(undefined)));
   ports = [tcp.address(), udp.address()].map((address) => String(/** @type {any} */ (address).port));
   if (whyNoChromium()) return;
-  await new Promise((ready, failed) => {
-    browserClosed = withBrowser((run) => {
-      inChromium = async (args, env = {}, program = 'resolve.js') => {
-        const { code, stdout, stderr } = await run(join(directory, program), args, { env });
-        assert.equal(code, 0, stderr);
-        return stdout;
-      };
-      ready(undefined);
-      return new Promise((resolve) => {
-        closeBrowser = () => resolve(undefined);
-      });
-    }, { switches: [HOSTS, `--ignore-certificate-errors-spki-list=${certificate?.spki}`] });
-    browserClosed.catch(failed);
-  });
+  const switches = [HOSTS, `--ignore-certificate-errors-spki-list=${certificate?.spki}`];
+  const { run, close } = await openBrowser({ switches });
+  closeBrowser = close;
+  inChromium = async (args, env = {}, program = 'resolve.js') => {
+    const { code, stdout, stderr } = await run(join(directory, program), args, { env });
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
 });
 
 after(async () => {
-  closeBrowser();
-  await browserClosed;
+  await closeBrowser();
   tcp?.close();
   udp?.close();
   await dnsmasq?.stop();

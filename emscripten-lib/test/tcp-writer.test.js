@@ -259,3 +259,21 @@ function learnt() {
   capacity.learn(65_537, 65_537, false);
   return capacity;
 }
+
+test('a connection is kept open while the pipe may hold bytes, the longer the more there may be', async (t) => {
+  t.mock.method(performance, 'now', () => 1000);
+  const pipe = new FakePipe();
+  const { writer, send } = makeWriter(pipe);
+  assert.equal(writer.drainTime(), 0, 'nothing was written');
+  send(1000);
+  await task();
+  const short = writer.drainTime();
+  assert.ok(short > 0);
+  send(40_000);
+  await task();
+  assert.ok(writer.drainTime() > short, 'more than any system takes at once');
+  writer.heard();
+  assert.ok(writer.drainTime() > short, 'what the peer sends is no answer to that much');
+  writer.presumeDrained();
+  assert.equal(writer.drainTime(), 0, 'all of it was read');
+});

@@ -138,6 +138,16 @@ test('a datagram that the browser would choke on is never written', async () => 
   assert.equal(browser.sockets.length, 1);
 });
 
+test('a datagram that is peeked at stays', async () => {
+  const { socket, browser } = create();
+  await bind(socket);
+  browser.deliver(socket.localEndpoint().port, { data: new Uint8Array(3), remotePort: 9 });
+  await settled();
+  assert.equal(socket.receive(true, true)?.data.byteLength, 3);
+  assert.equal(socket.receive(false, true)?.data.byteLength, 3);
+  assert.equal(thrown(() => socket.receive(false, true)), EAGAIN);
+});
+
 test('a reply to a datagram from port 0 is EINVAL, and nothing else happens', async () => {
   const { socket, browser } = create();
   await bind(socket);

@@ -5,7 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { withBrowser } from '../../iwa/program-runner.mjs';
+import { openBrowser } from '../../iwa/program-runner.mjs';
 
 export const REPOSITORY = path.resolve(import.meta.dirname, '..', '..');
 const C_BUILT = path.join(REPOSITORY, 'target', 'examples');
@@ -151,21 +151,10 @@ export async function openRuntime(runtime) {
   if (runtime !== 'chromium') {
     return { start: (name, args, options) => startCommand(commandOf(name, runtime, args, options)), async close() {} };
   }
-  const opened = Promise.withResolvers();
-  const closing = Promise.withResolvers();
-  const closed = withBrowser((run) => {
-    opened.resolve(run);
-    return closing.promise;
-  });
-  closed.catch(opened.reject);
-  /** @type {import('../../iwa/program-runner.mjs').Run} */
-  const run = await opened.promise;
+  const { run, close } = await openBrowser();
   return {
     start: (name, args, options) => startInBrowser(run, programOf(name, runtime), args, options),
-    async close() {
-      closing.resolve(undefined);
-      await closed;
-    },
+    close,
   };
 }
 

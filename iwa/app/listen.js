@@ -4,7 +4,7 @@
  */
 
 /** Ports below this are refused with an InvalidAccessError. */
-export const LOWEST_PORT = 1024;
+const LOWEST_PORT = 1024;
 const HIGHEST_PORT = 65535;
 
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;

@@ -6,6 +6,8 @@
  * `output` {stream, line}, `stats` {the server's counters}, `connections` and `closed` (answers to `ask`), `kept` {path,
  * data} of a file that the server leaves behind. What answers `ask` is not `output`.
  */
+import { LastWord } from '../../api/last-word.js';
+import { stopPatience } from '../../api/server-arguments.js';
 
 /**
  * @typedef {'stopped' | 'starting' | 'running' | 'stopping' | 'failed'} State
@@ -16,12 +18,6 @@
  *   itself; `reason` is its last word
  * @typedef {Omit<import('../../api/server-crew.js').WorkerLike, 'postMessage'> & {postMessage(message: any): void}} WorkerLike
  */
-
-/**
- * Milliseconds that a server gets for closing its connections: two more than for answering what clients have asked for,
- * which are three if its arguments say nothing else.
- */
-const STOP_DEADLINE = 5000;
 
 export class ServerControl extends EventTarget {
   /** @type {State} */
@@ -34,23 +30,22 @@ export class ServerControl extends EventTarget {
   exitCode = null;
 
   #createWorker;
-  #stopDeadline;
-  #patience = STOP_DEADLINE;
+  #patienceWith;
+  #patience = 0;
   /** @type {WorkerLike | null} */
   #worker = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  /** The last line of the log, and whether it is an error; an error is not followed by less. */
-  #lastWord = { line: '', isError: false };
+  #lastWord = new LastWord();
 
   /**
    * @param {() => WorkerLike} createWorker a fresh worker for each run
-   * @param {{stopDeadline?: number}} [options] milliseconds
+   * @param {{patience?: (args: string[]) => number}} [options] milliseconds for a stop, by the server's arguments
    */
-  constructor(createWorker, { stopDeadline = STOP_DEADLINE } = {}) {
+  constructor(createWorker, { patience = stopPatience } = {}) {
     super();
     this.#createWorker = createWorker;
-    this.#stopDeadline = stopDeadline;
+    this.#patienceWith = patience;
   }
 
   /**
@@ -60,10 +55,9 @@ export class ServerControl extends EventTarget {
    */
   start({ args, files = [], keep = [] }) {
     if (this.#worker) return;
-    const drain = Number(args[args.indexOf('--drain-timeout') + 1]);
-    this.#patience = Math.max(this.#stopDeadline, args.includes('--drain-timeout') ? drain * 1000 + 2000 : 0);
+    this.#patience = this.#patienceWith(args);
     this.ready = this.failure = this.exitCode = null;
-    this.#lastWord = { line: '', isError: false };
+    this.#lastWord = new LastWord();
     let worker;
     try {
       worker = this.#worker = this.#createWorker();
@@ -118,8 +112,7 @@ export class ServerControl extends EventTarget {
   /** @param {'stdout' | 'stderr'} stream @param {string} line */
   #output(stream, line) {
     if (stream === 'stderr') {
-      const isError = /^\s*error\b/i.test(line);
-      if (line.trim() && (isError || !this.#lastWord.isError)) this.#lastWord = { line: line.trim(), isError };
+      this.#lastWord.hear(line);
     } else if (this.#interpret(line)) {
       return;
     }

@@ -6,7 +6,7 @@ import { IntegrityBlockSigner, NodeCryptoSigningStrategy, WebBundleId } from 'wb
  * What every response says. Chrome needs Content-Type alone and enforces the rest by itself (seen with 150); these are
  * for other readers of the bundle, and are the ones that Isolated Web Apps are specified to have.
  */
-export const REQUIRED_HEADERS = Object.freeze({
+const REQUIRED_HEADERS = Object.freeze({
   'cross-origin-embedder-policy': 'require-corp',
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',

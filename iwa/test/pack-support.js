@@ -5,7 +5,7 @@ import path from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { REPOSITORY, temporaryDirectory } from './support.js';
 
-export const IWA_PACK = path.join(REPOSITORY, 'iwa', 'iwa-pack.mjs');
+const IWA_PACK = path.join(REPOSITORY, 'iwa', 'iwa-pack.mjs');
 
 /** A PNG of one colour. @param {number} width @param {number} [height] */
 export function png(width, height = width) {

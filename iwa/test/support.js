@@ -49,7 +49,7 @@ export function buildStandInApp(directory) {
 }
 
 /** Processes of this machine whose command line names `text`. @param {string} text */
-export function processesNaming(text) {
+function processesNaming(text) {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map((name) => {

@@ -111,6 +111,7 @@ pub const ALL: &[Case] = &cases![
     path::an_address_that_proves_nothing_gets_three_times_what_it_sent,
     frames::what_is_unknown_is_passed_over,
     frames::a_broken_rule_closes_the_connection_with_its_code,
+    frames::a_second_stream_of_qpack_closes_the_connection,
     frames::a_header_section_over_the_limit_is_431,
     frames::a_frame_that_declares_a_gibibyte_is_refused_at_once,
     frames::a_request_that_ends_too_early_is_told_so,

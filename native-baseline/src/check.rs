@@ -113,7 +113,7 @@ pub async fn run(plan: &Plan, report: &mut Report) -> Result<(), Error> {
     connection.close(0x100u32.into(), b"");
 
     let connection = client.connect(plan.server, &[b"echo"]).await?;
-    report.echo_ok = echo(&connection).await?;
+    report.echo_ok = echo(&connection, &expected_bytes(100_000)).await?;
     connection.close(0u32.into(), b"");
     client.finish().await;
     Ok(())
@@ -167,16 +167,16 @@ pub(crate) async fn concurrent_requests(http: &Arc<Http>, count: usize) -> usize
     ok
 }
 
-async fn echo(connection: &quinn::Connection) -> Result<bool, Error> {
+/// Sends a message on a stream of its own. Returns whether it comes back as it is.
+pub(crate) async fn echo(connection: &quinn::Connection, message: &[u8]) -> Result<bool, Error> {
     let failed = |error: &dyn std::error::Error| Error::new("echo", error);
-    let message = expected_bytes(100_000);
     let (mut send, mut recv) = connection.open_bi().await.map_err(|error| failed(&error))?;
-    let sent = message.clone();
+    let sent = message.to_vec();
     let sending = tokio::spawn(async move {
         send.write_all(&sent).await?;
         send.finish().map_err(quinn::WriteError::from)
     });
-    let received = recv.read_to_end(2 * message.len()).await.map_err(|error| failed(&error))?;
+    let received = recv.read_to_end(2 * message.len() + 1).await.map_err(|error| failed(&error))?;
     sending.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
     Ok(received == message)
 }

@@ -12,6 +12,12 @@ use crate::Error;
 
 /// The least that a datagram with an Initial packet holds (RFC 9000, section 14.1).
 pub const MIN_DATAGRAM: usize = 1200;
+/// Types of frames (RFC 9000, section 19).
+const PADDING: usize = 0x00;
+const PING: usize = 0x01;
+const ACK: usize = 0x02;
+pub(crate) const CRYPTO: usize = 0x06;
+pub(crate) const CONNECTION_CLOSE: usize = 0x1c;
 
 fn keys(id: &[u8]) -> Option<Keys> {
     let provider = rustls::crypto::ring::default_provider();
@@ -96,7 +102,7 @@ pub(crate) fn varints(values: &[u64]) -> Vec<u8> {
 
 /// A CRYPTO frame (RFC 9000, section 19.6).
 pub(crate) fn crypto(offset: u64, data: &[u8]) -> Vec<u8> {
-    [varints(&[0x06, offset, data.len() as u64]), data.to_vec()].concat()
+    [varints(&[CRYPTO as u64, offset, data.len() as u64]), data.to_vec()].concat()
 }
 
 /// A transport parameter (RFC 9000, section 18).
@@ -149,6 +155,21 @@ impl<'a> Cursor<'a> {
         let rest = self.take((1 << (first >> 6)) - 1)?;
         let value = rest.iter().fold(u64::from(first & 0x3f), |value, byte| value << 8 | u64::from(*byte));
         value.try_into().ok()
+    }
+
+    /// The type of the next frame that is not PADDING, PING or ACK (RFC 9000, section 19).
+    pub(crate) fn frame(&mut self) -> Option<usize> {
+        loop {
+            match self.varint()? {
+                PADDING | PING => {}
+                ACK => {
+                    let (_largest, _delay, ranges, _first) =
+                        (self.varint()?, self.varint()?, self.varint()?, self.varint()?);
+                    (0..2 * ranges).try_for_each(|_| self.varint().map(drop))?;
+                }
+                kind => return Some(kind),
+            }
+        }
     }
 
     /// The IDs of a long header of version 1: the destination's and the source's.

@@ -5,10 +5,10 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { withBrowser } from '../../iwa/program-runner.mjs';
+import { openBrowser } from '../../iwa/program-runner.mjs';
 
 export const REPOSITORY = path.resolve(import.meta.dirname, '..', '..');
-export const BUILT = path.join(REPOSITORY, 'target', 'ports');
+const BUILT = path.join(REPOSITORY, 'target', 'ports');
 const IWA_RUN = path.join(REPOSITORY, 'iwa', 'iwa-run.mjs');
 
 /** Seconds for one program; one that takes longer hangs. */
@@ -56,15 +56,7 @@ export function onNode(name, args, { mounts = [], onStdout } = {}) {
  * @returns {Promise<{ run: Run, close(): Promise<void> }>}
  */
 export async function openChromium() {
-  const opened = Promise.withResolvers();
-  const closing = Promise.withResolvers();
-  const closed = withBrowser((run) => {
-    opened.resolve(run);
-    return closing.promise;
-  });
-  closed.catch(opened.reject);
-  /** @type {import('../../iwa/program-runner.mjs').Run} */
-  const run = await opened.promise;
+  const { run, close } = await openBrowser();
   return {
     async run(name, args, { mounts = [], onStdout } = {}) {
       const printed = { stdout: '', stderr: '' };
@@ -78,10 +70,7 @@ export async function openChromium() {
       });
       return { code, ...printed };
     },
-    async close() {
-      closing.resolve(undefined);
-      await closed;
-    },
+    close,
   };
 }
 

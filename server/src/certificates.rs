@@ -227,9 +227,15 @@ mod tests {
         certificates
     }
 
+    /// Whether handshakes are answered with the current one.
+    fn is_served(certificates: &Certificates) -> bool {
+        certificates.resolver.0.lock().unwrap().cert == certificates.current.certificate.chain
+    }
+
     #[test]
     fn the_next_one_is_published_before_it_takes_over() {
         let mut certificates = certificates();
+        assert!(is_served(&certificates));
         let start = certificates.current.made;
         let published = |certificates: &Certificates| certificates.published.borrow().clone();
         let first = published(&certificates);
@@ -239,6 +245,7 @@ mod tests {
         assert_eq!(certificates.advance(start + 6 * DAY), Ok(true));
         let announced = published(&certificates);
         assert_eq!(announced.sha256, first.sha256);
+        assert!(is_served(&certificates));
         let next = announced.next_sha256.unwrap();
         assert_ne!(next, first.sha256);
         assert_eq!(certificates.advance(start + 8 * DAY), Ok(false));
@@ -246,6 +253,7 @@ mod tests {
         assert_eq!(certificates.advance(start + 9 * DAY), Ok(true));
         assert_eq!(published(&certificates).sha256, next);
         assert_eq!(published(&certificates).next_sha256, None);
+        assert!(is_served(&certificates));
         // Made on day 6, it is half-way through its own life on day 12.
         assert_eq!(certificates.advance(start + 11 * DAY), Ok(false));
         assert_eq!(certificates.advance(start + 12 * DAY), Ok(true));
@@ -281,6 +289,7 @@ mod tests {
         let second = write();
         assert_eq!(certificates.reload(), Ok(true));
         assert_eq!(certificates.published.borrow().sha256, second);
+        assert!(is_served(&certificates));
         std::fs::write(&chain, "nothing").unwrap();
         assert!(certificates.reload().unwrap_err().contains("cert.pem"));
         assert_eq!(certificates.published.borrow().sha256, second);

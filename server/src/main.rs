@@ -14,7 +14,7 @@ use std::thread::Builder;
 use serde_json::{Value, json};
 use socket_iwa::platform::{self, STRIPES_AT_FIRST};
 use socket_iwa::{Options, Sharing, Stop, UdpSocket, inherited_stream};
-use socket_iwa_server::{CertificateSource, Event, Gateway, Peers, Server};
+use socket_iwa_server::{Certificate, CertificateSource, Event, Gateway, Peers, Server};
 
 use arguments::{Arguments, Invocation};
 
@@ -148,16 +148,23 @@ fn serve(arguments: &Arguments, peers: Option<Peers>) -> Result<(), Failure> {
         let gateway = inherited_stream(descriptor).map_err(|error| error.to_string()).and_then(Gateway::connect);
         server = server.with_gateway(gateway.map_err(|error| start(format!("--gateway-fd {descriptor}: {error}")))?);
     }
-    let mut stop = Stop::new()
-        .and_then(Stop::on_signals)
-        .and_then(Stop::with_hangups)
-        .map_err(|error| start(format!("preparing to be stopped: {error}")))?;
-    if arguments.stop_on_stdin_close {
-        stop = stop.when_stdin_closes();
-    }
-
+    let stop = stop(arguments).map_err(|error| start(format!("preparing to be stopped: {error}")))?;
     let address = server.local_addr().map_err(|error| start(error.to_string()))?;
-    let print = |value: &Value, text: &str| print(arguments.json, value, text);
+    say_ready(arguments.json, address, &certificate);
+    server
+        .run(&stop, arguments.stats_interval, |event| say(arguments.json, event))
+        .map_err(|error| Failure::Run(format!("serving failed: {error}")))?;
+    print(arguments.json, &json!({ "stopped": true }), "stopped");
+    Ok(())
+}
+
+/// What stops the server.
+fn stop(arguments: &Arguments) -> io::Result<Stop> {
+    let stop = Stop::new().and_then(Stop::on_signals).and_then(Stop::with_hangups)?;
+    Ok(if arguments.stop_on_stdin_close { stop.when_stdin_closes() } else { stop })
+}
+
+fn say_ready(as_json: bool, address: SocketAddr, certificate: &Certificate) {
     let ready = json!({
         "ready": true,
         "address": address.ip().to_string(),
@@ -165,37 +172,35 @@ fn serve(arguments: &Arguments, peers: Option<Peers>) -> Result<(), Failure> {
         "cert_sha256": certificate.sha256(),
         "cert_pem": certificate.to_pem(),
     });
-    print(&ready, &format!("serving on {address}, certificate SHA-256 {}", certificate.sha256()));
-    server
-        .run(&stop, arguments.stats_interval, |event| match event {
-            Event::Stats(stats) => {
-                let stats = stats.to_json();
-                print(&json!({ "stats": stats }), &json::text(&stats));
-            }
-            Event::Certificate(published) => {
-                let certificate = json!({
-                    "cert_sha256": published.sha256,
-                    "cert_pem": published.pem,
-                    "next_sha256": published.next_sha256,
-                });
-                let next = published.next_sha256.as_deref().map_or(String::new(), |next| format!(", next {next}"));
-                print(
-                    &json!({ "certificate": certificate }),
-                    &format!("certificate SHA-256 {}{next}", published.sha256),
-                );
-            }
-            Event::Connections(overview) => {
-                let connections = overview.to_json();
-                print(&json!({ "connections": connections }), &json::text(&connections));
-            }
-            Event::Closed { id, found } => {
-                let said = if found { "closed" } else { "not there" };
-                print(&json!({ "closed": { "id": id, "found": found } }), &format!("connection {id}: {said}"));
-            }
-        })
-        .map_err(|error| Failure::Run(format!("serving failed: {error}")))?;
-    print(&json!({ "stopped": true }), "stopped");
-    Ok(())
+    print(as_json, &ready, &format!("serving on {address}, certificate SHA-256 {}", certificate.sha256()));
+}
+
+/// Says what the server reports while it runs.
+fn say(as_json: bool, event: Event<'_>) {
+    match event {
+        Event::Stats(stats) => {
+            let stats = stats.to_json();
+            print(as_json, &json!({ "stats": stats }), &json::text(&stats));
+        }
+        Event::Certificate(published) => {
+            let certificate = json!({
+                "cert_sha256": published.sha256,
+                "cert_pem": published.pem,
+                "next_sha256": published.next_sha256,
+            });
+            let next = published.next_sha256.as_deref().map_or(String::new(), |next| format!(", next {next}"));
+            let text = format!("certificate SHA-256 {}{next}", published.sha256);
+            print(as_json, &json!({ "certificate": certificate }), &text);
+        }
+        Event::Connections(overview) => {
+            let connections = overview.to_json();
+            print(as_json, &json!({ "connections": connections }), &json::text(&connections));
+        }
+        Event::Closed { id, found } => {
+            let said = if found { "closed" } else { "not there" };
+            print(as_json, &json!({ "closed": { "id": id, "found": found } }), &format!("connection {id}: {said}"));
+        }
+    }
 }
 
 /// The names a generated certificate is for: the address, and `localhost`.
@@ -210,9 +215,9 @@ fn names(listen: SocketAddr) -> Vec<String> {
 }
 
 /// Prints to standard output; that nobody reads it any more is no reason to stop serving.
-fn print(json: bool, value: &Value, text: &str) {
+fn print(as_json: bool, value: &Value, text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let text = if json { &json::text(value) } else { text };
+    let text = if as_json { &json::text(value) } else { text };
     let written = writeln!(stdout, "{text}");
     if let Err(error) = written.and_then(|()| stdout.flush()) {
         tracing::debug!("standard output: {error}");

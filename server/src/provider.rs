@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// ring's, as rustls' own `default_provider()`, but for the verification of signatures: clients are asked for no
 /// certificate, so there never is one to verify. Linked all the same, its algorithms are 3 % of what a browser loads
-/// (docs/performance.md).
+/// (docs/size.md).
 pub(crate) fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: ring::DEFAULT_CIPHER_SUITES.to_vec(),

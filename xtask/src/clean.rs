@@ -10,7 +10,7 @@ use crate::process::{Show, step};
 use crate::repo;
 use crate::report::note;
 
-const OUTPUTS: [&str; 11] = [
+const OUTPUTS: [&str; 16] = [
     "target/dist",
     "target/iwa",
     "target/demo",
@@ -21,6 +21,11 @@ const OUTPUTS: [&str; 11] = [
     "target/npm",
     "target/.npm-made-from",
     "target/ports",
+    "target/conformance",
+    "target/conformance-report.json",
+    "target/interop",
+    "target/emcc",
+    "target/wasm",
     "target/wasm32-unknown-emscripten",
 ];
 

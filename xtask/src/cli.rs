@@ -113,8 +113,8 @@ Exit code 1 when a measurement failed.")]
     /// Remove what was built
     #[command(after_help = "\
 Examples:
-  cargo xtask clean          # target/dist, target/iwa, target/demo, target/ports, target/wasm*
-  cargo xtask clean --all    # and the toolchain's image and caches, and the native release build")]
+  cargo xtask clean          # what these commands made in target/, but for the native builds
+  cargo xtask clean --all    # and target/release, the browser for bundles, the toolchain's image and caches")]
     Clean(Clean),
 }
 

@@ -1,7 +1,7 @@
 /** The workers of one server as if they were one: what each is told, and how all end. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ServerCrew, workersOf } from '../../server-crew.js';
+import { ServerCrew } from '../../server-crew.js';
 
 /** A worker that remembers what it was told. */
 class FakeWorker extends EventTarget {
@@ -43,14 +43,6 @@ function closePorts(workers) {
     for (const port of peers) port.close();
   }
 }
-
-test('the number of workers is read, and one that cannot be is the program’s to refuse', () => {
-  assert.equal(workersOf(['--json']), 1);
-  assert.equal(workersOf(['--workers', '2', '--json']), 2);
-  assert.equal(workersOf(['--workers=16']), 16);
-  for (const wrong of ['0', '17', '1000', 'many', '-1', '1.5', '']) assert.equal(workersOf(['--workers', wrong]), 1, wrong);
-  assert.equal(workersOf(['--workers']), 1);
-});
 
 test('one worker is told and heard as it is', () => {
   const { crew, workers, heard } = start(['--x']);

@@ -26,7 +26,7 @@ class FakeWorker extends EventTarget {
 
 const READY = { ready: true, address: '127.0.0.1', port: 4433, cert_sha256: 'aa', cert_pem: '' };
 
-/** @param {{stopDeadline?: number}} [options] */
+/** @param {{patience?: (args: string[]) => number}} [options] */
 function setUp(options) {
   /** @type {FakeWorker[]} */
   const workers = [];
@@ -109,7 +109,7 @@ test('messages of an ended worker do not reach the next run', () => {
 });
 
 test('a server that does not stop is ended after the deadline', async () => {
-  const { control, workers } = setUp({ stopDeadline: 1 });
+  const { control, workers } = setUp({ patience: () => 1 });
   control.start({ args: [] });
   workers[0].report(READY);
   const stopped = new Promise((resolve) => {

@@ -4,14 +4,19 @@ use super::raw::{DATA, Raw, SETTINGS, connect, frame, headers, varints};
 use super::{Outcome, Target, expect};
 use crate::Error;
 
+const H3_STREAM_CREATION_ERROR: u64 = 0x103;
+const H3_CLOSED_CRITICAL_STREAM: u64 = 0x104;
 const H3_FRAME_UNEXPECTED: u64 = 0x105;
 const H3_FRAME_ERROR: u64 = 0x106;
 const H3_EXCESSIVE_LOAD: u64 = 0x107;
 const H3_ID_ERROR: u64 = 0x108;
 const H3_SETTINGS_ERROR: u64 = 0x109;
+const H3_MISSING_SETTINGS: u64 = 0x10a;
 const H3_REQUEST_INCOMPLETE: u64 = 0x10d;
 const H3_MESSAGE_ERROR: u64 = 0x10e;
 const QPACK_DECOMPRESSION_FAILED: u64 = 0x200;
+const QPACK_ENCODER_STREAM_ERROR: u64 = 0x201;
+const QPACK_DECODER_STREAM_ERROR: u64 = 0x202;
 /// Of the form that is reserved for nothing (RFC 9114, section 7.2.8).
 const RESERVED: u64 = 0x21;
 const CANCEL_PUSH: u64 = 0x3;
@@ -41,15 +46,15 @@ pub(super) async fn what_is_unknown_is_passed_over(target: Target) -> Result<Out
 pub(super) async fn a_broken_rule_closes_the_connection_with_its_code(target: Target) -> Result<Outcome, Error> {
     let stream = |kind: u64, bytes: &[u8]| [varints(&[kind]), bytes.to_vec()].concat();
     let unidirectional: [(&str, u64, Vec<u8>); 9] = [
-        ("a second control stream", 0x103, stream(0, b"")),
-        ("a push stream", 0x103, stream(1, b"")),
-        ("an insertion into QPACK's table", 0x201, stream(2, b"\x41a\x01b")),
-        ("a capacity of QPACK's table", 0x201, stream(2, &[0x3f, 0x01])),
-        ("a duplicate in QPACK's table", 0x201, stream(2, &[0x00])),
-        ("an end of QPACK's encoder stream", 0x104, stream(2, b"")),
-        ("an acknowledgement of no section", 0x202, stream(3, &[0x84])),
-        ("an increment of nothing", 0x202, stream(3, &[0x01])),
-        ("an end of QPACK's decoder stream", 0x104, stream(3, b"")),
+        ("a second control stream", H3_STREAM_CREATION_ERROR, stream(0, b"")),
+        ("a push stream", H3_STREAM_CREATION_ERROR, stream(1, b"")),
+        ("an insertion into QPACK's table", QPACK_ENCODER_STREAM_ERROR, stream(2, b"\x41a\x01b")),
+        ("a capacity of QPACK's table", QPACK_ENCODER_STREAM_ERROR, stream(2, &[0x3f, 0x01])),
+        ("a duplicate in QPACK's table", QPACK_ENCODER_STREAM_ERROR, stream(2, &[0x00])),
+        ("an end of QPACK's encoder stream", H3_CLOSED_CRITICAL_STREAM, stream(2, b"")),
+        ("an acknowledgement of no section", QPACK_DECODER_STREAM_ERROR, stream(3, &[0x84])),
+        ("an increment of nothing", QPACK_DECODER_STREAM_ERROR, stream(3, &[0x01])),
+        ("an end of QPACK's decoder stream", H3_CLOSED_CRITICAL_STREAM, stream(3, b"")),
     ];
     for (what, code, bytes) in unidirectional {
         let raw = Raw::new(target).await?;
@@ -92,7 +97,7 @@ pub(super) async fn a_broken_rule_closes_the_connection_with_its_code(target: Ta
     }
     let behind = |bytes: &[u8]| [frame(SETTINGS, b""), bytes.to_vec()].concat();
     let control: [(&str, u64, Vec<u8>); 19] = [
-        ("no settings first", 0x10a, frame(0xd, &[0])),
+        ("no settings first", H3_MISSING_SETTINGS, frame(0xd, &[0])),
         ("settings twice", H3_FRAME_UNEXPECTED, behind(&frame(SETTINGS, b""))),
         ("settings of a gibibyte", H3_EXCESSIVE_LOAD, varints(&[SETTINGS, GIBIBYTE])),
         ("a setting twice", H3_SETTINGS_ERROR, frame(SETTINGS, &[0x6, 9, 0x6, 9])),
@@ -124,8 +129,21 @@ pub(super) async fn a_broken_rule_closes_the_connection_with_its_code(target: Ta
     }
     let mut raw = Raw::new(target).await?;
     raw.end_control();
-    let failed = wrong_code("an end of the control stream", raw.closed().await?, 0x104);
+    let failed = wrong_code("an end of the control stream", raw.closed().await?, H3_CLOSED_CRITICAL_STREAM);
     Ok(failed.unwrap_or(Outcome::Passed))
+}
+
+pub(super) async fn a_second_stream_of_qpack_closes_the_connection(target: Target) -> Result<Outcome, Error> {
+    for (what, kind) in [("a second encoder stream", 2), ("a second decoder stream", 3)] {
+        let raw = Raw::new(target).await?;
+        // Both stay open: the end of one would be an error too.
+        let _both = (raw.uni(&varints(&[kind])).await?, raw.uni(&varints(&[kind])).await?);
+        let code = raw.closed().await.map_err(|error| Error::new(what, error))?;
+        if let Some(failed) = wrong_code(what, code, H3_STREAM_CREATION_ERROR) {
+            return Ok(failed);
+        }
+    }
+    Ok(Outcome::Passed)
 }
 
 fn wrong_code(what: &str, seen: u64, expected: u64) -> Option<Outcome> {

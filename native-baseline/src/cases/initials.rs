@@ -9,7 +9,7 @@ use super::raw::varints;
 use super::transport::bind;
 use super::{Outcome, Target, expect};
 use crate::Error;
-use crate::initial::{self, Cursor, MIN_DATAGRAM, crypto, open, parameter, seal};
+use crate::initial::{self, CONNECTION_CLOSE, Cursor, MIN_DATAGRAM, crypto, open, parameter, seal};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const SOURCE: &[u8; 8] = b"a client";
@@ -37,18 +37,9 @@ fn client_hello(target: Target, parameters: Vec<u8>) -> Result<Vec<u8>, Error> {
 /// The code of the CONNECTION_CLOSE in an Initial packet's frames, if there is one.
 fn close_code(frames: &[u8]) -> Option<u64> {
     let mut cursor = Cursor(frames);
-    loop {
-        match cursor.varint()? {
-            // PADDING and PING.
-            0 | 1 => {}
-            // ACK: largest, delay, ranges, first range, and two numbers a range.
-            2 => {
-                let (_, _, ranges, _) = (cursor.varint()?, cursor.varint()?, cursor.varint()?, cursor.varint()?);
-                (0..2 * ranges).try_for_each(|_| cursor.varint().map(drop))?;
-            }
-            0x1c => return cursor.varint().map(|code| code as u64),
-            _ => return None,
-        }
+    match cursor.frame()? {
+        CONNECTION_CLOSE => cursor.varint().map(|code| code as u64),
+        _ => None,
     }
 }
 

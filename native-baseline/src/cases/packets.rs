@@ -2,10 +2,9 @@
 //! code each is answered (RFC 9000, section 20.1), and that nobody else minds.
 
 use super::raw::varints;
-use super::transport::echo_once;
 use super::{Outcome, Target, expect};
 use crate::Error;
-use crate::check::expected_bytes;
+use crate::check::{echo, expected_bytes};
 use crate::forged::{Forger, Forgery, Level};
 
 const FLOW_CONTROL_ERROR: u64 = 0x03;
@@ -124,7 +123,7 @@ async fn closed(target: Target, forgery: Forgery) -> Result<u64, Error> {
         Ok(connection) => {
             if !early {
                 // After an answer the server, too, has nothing but packets of an established connection to send.
-                echo_once(&connection, &expected_bytes(1000)).await?;
+                echo(&connection, &expected_bytes(1000)).await?;
                 forger.plan(forgery);
                 // In a packet that has room for it.
                 let sent = connection.send_datagram(vec![7; 1000].into());
@@ -158,6 +157,6 @@ pub(super) async fn what_a_packet_must_not_say_closes_the_connection_with_its_co
             Err(error) => return Err(Error::new(what, error)),
         }
     }
-    let undisturbed = echo_once(&beside, &expected_bytes(10_000)).await?;
+    let undisturbed = echo(&beside, &expected_bytes(10_000)).await?;
     Ok(expect(undisturbed, "the echo of a client beside them came back changed"))
 }

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 
-use super::transport::{bind, echo_once};
+use super::transport::bind;
 use super::{Outcome, Target, expect};
-use crate::check::{expected_bytes, expected_sha256};
+use crate::check::{echo, expected_bytes, expected_sha256};
 use crate::{Error, Http};
 
 /// Bytes of a download in which something happens.
@@ -92,7 +92,7 @@ pub(super) async fn a_key_update_by_the_client_is_followed(target: Target) -> Re
     for number in 0..3u64 {
         // The server must read with the new keys, and answer with its own new ones.
         connection.force_key_update();
-        if !echo_once(&connection, &expected_bytes(200_000 + number)).await? {
+        if !echo(&connection, &expected_bytes(200_000 + number)).await? {
             return Ok(Outcome::Failed(format!("after update {number} the echo came back changed")));
         }
     }

@@ -9,28 +9,15 @@ use tokio::net::UdpSocket;
 
 use super::{Outcome, Target, expect};
 use crate::Error;
-use crate::check::expected_bytes;
+use crate::check::{echo, expected_bytes};
 
 /// How long to wait for something that has to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) async fn echo_once(connection: &quinn::Connection, message: &[u8]) -> Result<bool, Error> {
-    let failed = |error: &dyn std::error::Error| Error::new("echo", error);
-    let (mut send, mut recv) = connection.open_bi().await.map_err(|error| failed(&error))?;
-    let sent = message.to_vec();
-    let sending = tokio::spawn(async move {
-        send.write_all(&sent).await?;
-        send.finish().map_err(quinn::WriteError::from)
-    });
-    let received = recv.read_to_end(2 * message.len() + 1).await.map_err(|error| failed(&error))?;
-    sending.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
-    Ok(received == message)
-}
-
 pub(super) async fn an_echo_stream_comes_back(target: Target) -> Result<Outcome, Error> {
     let connection = target.echo().await?;
     for length in [0, 1, 100_000, 3_000_000] {
-        if !echo_once(&connection, &expected_bytes(length)).await? {
+        if !echo(&connection, &expected_bytes(length)).await? {
             return Ok(Outcome::Failed(format!("{length} bytes came back changed")));
         }
     }
@@ -42,7 +29,7 @@ pub(super) async fn fifty_echo_streams_at_once_come_back(target: Target) -> Resu
     let tasks: Vec<_> = (0..50u64)
         .map(|number| {
             let connection = connection.clone();
-            tokio::spawn(async move { echo_once(&connection, &expected_bytes(20_000 + number)).await })
+            tokio::spawn(async move { echo(&connection, &expected_bytes(20_000 + number)).await })
         })
         .collect();
     let mut ok = 0;
@@ -64,7 +51,7 @@ pub(super) async fn a_reset_stream_is_reset_back(target: Target) -> Result<Outco
     if code != VarInt::from_u32(42) {
         return Ok(Outcome::Failed(format!("reset with {code}")));
     }
-    Ok(expect(echo_once(&connection, b"the next").await?, "the next stream came back changed"))
+    Ok(expect(echo(&connection, b"the next").await?, "the next stream came back changed"))
 }
 
 pub(super) async fn twenty_connections_at_once_are_served(target: Target) -> Result<Outcome, Error> {
@@ -72,7 +59,7 @@ pub(super) async fn twenty_connections_at_once_are_served(target: Target) -> Res
         .map(|number| {
             tokio::spawn(async move {
                 let connection = target.echo().await?;
-                echo_once(&connection, &expected_bytes(10_000 + number)).await
+                echo(&connection, &expected_bytes(10_000 + number)).await
             })
         })
         .collect();
@@ -130,7 +117,7 @@ pub(super) async fn a_client_hello_of_two_datagrams_is_understood(target: Target
     alpn.push(b"echo".to_vec());
     let connecting = target.client()?.start(target.server, alpn)?;
     let connection = connecting.await.map_err(|error| Error::new("connect", error))?;
-    Ok(expect(echo_once(&connection, b"hello").await?, "the echo came back changed"))
+    Ok(expect(echo(&connection, b"hello").await?, "the echo came back changed"))
 }
 
 pub(super) async fn a_client_that_stops_reading_holds_up_nobody(target: Target) -> Result<Outcome, Error> {

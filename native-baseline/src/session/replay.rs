@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
 use crate::Error;
-use crate::initial::{self, Cursor};
+use crate::initial::{self, CRYPTO, Cursor};
 
 /// Passes datagrams between one client and a server, and records those of the handshake.
 pub(super) struct Recorder {
@@ -139,25 +139,14 @@ fn server_hello(datagram: Vec<u8>, id: &[u8]) -> Option<Vec<u8>> {
 /// The data of the CRYPTO frame at offset 0 (RFC 9000, section 19.6).
 fn crypto_frame(payload: &[u8]) -> Option<Vec<u8>> {
     let mut cursor = Cursor(payload);
-    loop {
-        match cursor.varint()? {
-            // PADDING and PING.
-            0 | 1 => {}
-            // ACK: largest, delay, ranges, first range, and two numbers a range.
-            2 => {
-                let (_, _, ranges, _) = (cursor.varint()?, cursor.varint()?, cursor.varint()?, cursor.varint()?);
-                (0..2 * ranges).try_for_each(|_| cursor.varint().map(drop))?;
-            }
-            6 => {
-                let (offset, length) = (cursor.varint()?, cursor.varint()?);
-                let data = cursor.take(length)?;
-                if offset == 0 {
-                    return Some(data.to_vec());
-                }
-            }
-            _ => return None,
+    while cursor.frame()? == CRYPTO {
+        let (offset, length) = (cursor.varint()?, cursor.varint()?);
+        let data = cursor.take(length)?;
+        if offset == 0 {
+            return Some(data.to_vec());
         }
     }
+    None
 }
 
 /// Whether a ServerHello takes the client's ticket: it has the extension pre_shared_key (RFC 8446, section 4.2.11).

@@ -1,7 +1,7 @@
 //! The server's command line: its options, and the configuration they make.
 //!
 //! lexopt takes the arguments apart; [`OPTIONS`] says what there is, for the reading and for `--help` alike. clap, which
-//! does more of it by itself, was a tenth of what a browser loads (docs/performance.md).
+//! does more of it by itself, was a tenth of what a browser loads (docs/size.md).
 
 mod options;
 
@@ -17,7 +17,7 @@ use tracing::Level;
 
 use options::{OPTIONS, Opt, Takes, option};
 
-const ABOUT: &str = "QUIC server: HTTP/3 (ALPN h3) and echo (ALPN echo).
+const ABOUT: &str = "QUIC server: HTTP/3, WebTransport, WebSocket (ALPN h3), HTTP/0.9 (hq-interop) and echo (echo).
 
 Prints one line when it serves, stops on SIGINT and SIGTERM, and exits with 0 after a clean stop, with 2 when it can't
 start.

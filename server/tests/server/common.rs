@@ -72,10 +72,15 @@ impl Server {
         writeln!(self.stdin.as_mut().expect("standard input is open"), "{line}").unwrap();
     }
 
-    /// Gives it a command; returns the next line it prints.
+    /// Gives it a command; returns the answer, before which counters may be printed.
     pub(crate) fn ask(&mut self, command: &Value) -> Value {
         self.say(&command.to_string());
-        self.line()
+        loop {
+            let line = self.line();
+            if line.get("stats").is_none() {
+                return line;
+            }
+        }
     }
 
     /// Ends its standard input.

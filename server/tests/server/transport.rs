@@ -1,7 +1,9 @@
 //! What the transport's options do.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::common::Server;
 use serde_json::{Value, json};
@@ -354,6 +356,63 @@ async fn goaway_names_no_request_that_is_answered() {
         stream.0.finish().unwrap();
         stream.1.read_to_end(1000).await.unwrap();
     }
+}
+
+/// Where the server is, for one client that hears from it so much later.
+async fn far_away(server: SocketAddr, delay: Duration) -> SocketAddr {
+    let bind = async || Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let (near, far) = (bind().await, bind().await);
+    far.connect(server).await.unwrap();
+    let address = near.local_addr().unwrap();
+    let client = Arc::new(OnceLock::new());
+    let (to_client, from_server, known) = (near.clone(), far.clone(), client.clone());
+    tokio::spawn(async move {
+        let mut data = [0; 65_536];
+        while let Ok((length, from)) = near.recv_from(&mut data).await {
+            client.get_or_init(|| from);
+            far.send(&data[..length]).await.unwrap();
+        }
+    });
+    tokio::spawn(async move {
+        let mut data = [0; 65_536];
+        while let Ok(length) = from_server.recv(&mut data).await {
+            let (to_client, client, data) = (to_client.clone(), known.clone(), data[..length].to_vec());
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                to_client.send_to(&data, client.get().unwrap()).await.unwrap();
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn what_a_client_asks_before_it_knows_that_the_server_stops_is_sent_back_and_not_lost() {
+    // GET /, of the static table's entries 17, 23, 0 and 1.
+    const GET: &[u8] = b"\x01\x08\x00\x00\xd1\xd7\x50\x01l\xc1";
+    const H3_REQUEST_REJECTED: u32 = 0x10b;
+    let mut server = Server::start(&["--drain-timeout", "60"]);
+    let client = Client::new(server.address, server.pin).unwrap();
+    // The server waits for two of its round trips; the request comes after one.
+    let address = far_away(server.address, Duration::from_millis(1500)).await;
+    let connection = client.connect(address, &[b"h3"]).await.unwrap();
+    let mut control = connection.open_uni().await.unwrap();
+    control.write_all(&[0, 4, 0]).await.unwrap();
+    let mut byte = [1];
+    let mut theirs = loop {
+        let mut stream = connection.accept_uni().await.unwrap();
+        stream.read_exact(&mut byte).await.unwrap();
+        if byte == [0] {
+            break stream;
+        }
+    };
+    server.close_stdin();
+    goaway(&mut theirs).await;
+    let (mut send, mut recv) = connection.open_bi().await.unwrap();
+    send.write_all(GET).await.unwrap();
+    let rejected = recv.read_to_end(1000).await;
+    let expected = quinn::ReadToEndError::Read(quinn::ReadError::Reset(H3_REQUEST_REJECTED.into()));
+    assert_eq!(rejected, Err(expected));
 }
 
 /// What GOAWAY names on a control stream.

@@ -239,44 +239,8 @@ impl OpeningRequest {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Opened<(), ()>> {
         loop {
-            if let Some(head) = &mut self.head {
-                let mut bytes = &head[..];
-                match read_varint(&mut bytes) {
-                    Some(WEBTRANSPORT_BI) => {
-                        if let Some(session) = read_varint(&mut bytes) {
-                            head.advance(head.len() - bytes.len());
-                            self.input = head.split().freeze();
-                            return Poll::Ready(Opened::WebTransport(session, ()));
-                        }
-                    }
-                    Some(_) => {
-                        self.input = head.split().freeze();
-                        self.head = None;
-                    }
-                    None => {}
-                }
-            }
-            if self.head.is_none() {
-                match self.frames.next(&mut self.input) {
-                    Ok(Some(piece)) => {
-                        let piece = match piece.headers {
-                            Some(header) => {
-                                if !pseudo::are_in_order(&piece.bytes[header..]) {
-                                    return Poll::Ready(self.malformed());
-                                }
-                                let (protocol, bytes) = protocol::read(piece.bytes, header);
-                                self.protocol = protocol;
-                                bytes
-                            }
-                            None => piece.bytes,
-                        };
-                        self.pieces.push_back(piece);
-                        return Poll::Ready(Opened::Http(()));
-                    }
-                    Ok(None) => {}
-                    Err(Refused::TooLarge) => return Poll::Ready(self.refuse()),
-                    Err(Refused::Connection(code)) => return Poll::Ready(Opened::Close(code)),
-                }
+            if let Some(opened) = self.look() {
+                return Poll::Ready(opened);
             }
             let read = match self.recv.poll_chunk(cx) {
                 Poll::Ready(read) => read,
@@ -293,26 +257,61 @@ impl OpeningRequest {
                     Some(head) => head.extend_from_slice(&chunk),
                     None => self.input = chunk,
                 },
-                Ok(None) => {
-                    // h3 knows what an unfinished header section is answered with.
-                    let rest = match self.head.take() {
-                        Some(head) => Ok(Some(head.freeze()).filter(|head| !head.is_empty())),
-                        None => self.frames.end(),
-                    };
-                    return Poll::Ready(match rest {
-                        Ok(rest) => {
-                            self.pieces.extend(rest);
-                            Opened::Http(())
-                        }
-                        Err(Refused::Connection(code)) => Opened::Close(code),
-                        Err(Refused::TooLarge) => Opened::Gone,
-                    });
-                }
+                Ok(None) => return Poll::Ready(self.ended()),
                 Err(_) => {
                     self.send.reset(varint(Code::H3_REQUEST_CANCELLED.value()));
                     return Poll::Ready(Opened::Gone);
                 }
             }
+        }
+    }
+
+    /// Looks at what has been received. None: more is needed.
+    fn look(&mut self) -> Option<Opened<(), ()>> {
+        if let Some(head) = &mut self.head {
+            let mut bytes = &head[..];
+            if read_varint(&mut bytes)? == WEBTRANSPORT_BI {
+                let session = read_varint(&mut bytes)?;
+                head.advance(head.len() - bytes.len());
+                self.input = head.split().freeze();
+                return Some(Opened::WebTransport(session, ()));
+            }
+            self.input = head.split().freeze();
+            self.head = None;
+        }
+        let piece = match self.frames.next(&mut self.input) {
+            Ok(piece) => piece?,
+            Err(Refused::TooLarge) => return Some(self.refuse()),
+            Err(Refused::Connection(code)) => return Some(Opened::Close(code)),
+        };
+        let bytes = match piece.headers {
+            Some(header) => {
+                if !pseudo::are_in_order(&piece.bytes[header..]) {
+                    return Some(self.malformed());
+                }
+                let (protocol, bytes) = protocol::read(piece.bytes, header);
+                self.protocol = protocol;
+                bytes
+            }
+            None => piece.bytes,
+        };
+        self.pieces.push_back(bytes);
+        Some(Opened::Http(()))
+    }
+
+    /// The client has sent all of it: h3 knows what an unfinished header section is answered with.
+    fn ended(&mut self) -> Opened<(), ()> {
+        let rest = match self.head.take() {
+            Some(head) => Ok(Some(head.freeze()).filter(|head| !head.is_empty())),
+            None => self.frames.end(),
+        };
+        match rest {
+            Ok(rest) => {
+                self.pieces.extend(rest);
+                Opened::Http(())
+            }
+            Err(Refused::Connection(code)) => Opened::Close(code),
+            Err(Refused::TooLarge) => Opened::Gone,
         }
     }
 

@@ -17,8 +17,8 @@ const ECHO: [u8; 32] = [7; 32];
 /// Requests are made for so long.
 const TIME: Duration = Duration::from_millis(1500);
 const WARM_UP: Duration = Duration::from_millis(300);
-/// What they ask for.
-const BODY: usize = 1024;
+/// Bytes that they ask for.
+pub(super) const BODY: usize = 1024;
 
 /// Microseconds of 32 bytes on a new stream and back, the median and the 99th percentile.
 pub(super) async fn stream_echo(server: &Server, scale: f64) -> Result<Vec<f64>> {
@@ -47,6 +47,15 @@ pub(super) async fn stream_echo(server: &Server, scale: f64) -> Result<Vec<f64>>
     Ok(vec![quantile(&times, 0.5), quantile(&times, 0.99)])
 }
 
+/// GETs `path`, of which `BODY` bytes have to come.
+pub(super) async fn get(http: &Http, path: &str) -> Result<()> {
+    let response = http.request(Method::GET, path, "").await.map_err(|error| Error(error.to_string()))?;
+    if response.status != StatusCode::OK || response.body.len() != BODY {
+        return Err(Error(format!("GET {path}: {} and {} bytes", response.status, response.body.len())));
+    }
+    Ok(())
+}
+
 /// Requests a second on one connection, `count` of them in flight.
 pub(super) async fn http3(server: &Server, count: usize, scale: f64) -> Result<Vec<f64>> {
     let client = Client::new(server, ETHERNET)?;
@@ -57,10 +66,7 @@ pub(super) async fn http3(server: &Server, count: usize, scale: f64) -> Result<V
     let one_after_the_other = async || {
         let mut answered = 0;
         while Instant::now() < to {
-            let response = http.request(Method::GET, &path, "").await.map_err(|error| Error(error.to_string()))?;
-            if response.status != StatusCode::OK || response.body.len() != BODY {
-                return Err(Error(format!("GET {path}: {} and {} bytes", response.status, response.body.len())));
-            }
+            get(&http, &path).await?;
             answered += usize::from((from..to).contains(&Instant::now()));
         }
         Ok(answered)

@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use http::{Method, StatusCode};
 use quinn::VarInt;
 use socket_iwa_native::Http;
 
 use super::part;
+use super::requests::{BODY, get};
 use super::transfers::timed;
 use crate::bench::client::{ANY, Client, ETHERNET, download, within};
 use crate::bench::servers::Server;
@@ -22,7 +22,6 @@ const WARM_UP: usize = 8 << 20;
 const TIME: Duration = Duration::from_millis(1500);
 /// Requests of each client in flight.
 const IN_FLIGHT: usize = 4;
-const BODY: usize = 1024;
 const ALPN: &str = "hq-interop";
 
 /// MB/s of downloads, handshakes and HTTP/3 requests a second; each with the processor time of the server, and of all that
@@ -96,13 +95,7 @@ async fn requests(server: &Server, scale: f64) -> Result<Vec<f64>> {
         async |client: &Client| Http::new(client.connect("h3").await?).await.map_err(|error| Error(error.to_string()));
     let https = try_join_all(clients.iter().map(begin)).await?;
     let path = format!("/bytes/{BODY}");
-    let ask = async |http: &&Http| {
-        let response = http.request(Method::GET, &path, "").await.map_err(|error| Error(error.to_string()))?;
-        if response.status != StatusCode::OK || response.body.len() != BODY {
-            return Err(Error(format!("GET {path}: {} and {} bytes", response.status, response.body.len())));
-        }
-        Ok(())
-    };
+    let ask = async |http: &&Http| get(http, &path).await;
     let in_flight: Vec<&Http> = https.iter().flat_map(|http| [http; IN_FLIGHT]).collect();
     let rate = rate(server, &in_flight, scale, ask).await;
     drop(https);
