@@ -55,12 +55,9 @@
   }
 
   const bundle = modules.map(text).join('\n');
-  // One scope for all: a name declared twice is found here rather than by the user's browser. Of functions the last one
-  // would be taken without a word.
+  // One scope for all: a name declared twice is found here rather than by the user's browser, but for functions, of which
+  // the last one is taken (test/library.test.js looks for those).
   new Function(bundle);
-  const functions = Array.from(bundle.matchAll(/^(?:async )?function (\w+)/gm), ([, name]) => name);
-  const twice = functions.find((name, index) => functions.indexOf(name) !== index);
-  if (twice) error(`libdirectsockets.js: two modules in src/ have a function ${twice}`);
 
   // What freeaddrinfo() of this Emscripten's libc frees besides the first result: names.js.
   const firstAddressApart = /ai_addr/.test(read('../system/lib/libc/musl/src/network/freeaddrinfo.c'));

@@ -1,6 +1,7 @@
 // What the whole library says where there are no Direct Sockets, and its numbers against the C headers.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { AF_INET, EOPNOTSUPP, SOCK_DGRAM, UNCHECKED } from '../src/abi.js';
 import { createLibrary } from '../src/library.js';
@@ -35,4 +36,13 @@ test('numbers that Emscripten\'s own table lacks are those of the C headers', ()
   const source = ['#define _GNU_SOURCE', ...headers.map((name) => `#include <${name}>`),
     ...checks].join('\n');
   execFileSync(process.env.CC ?? 'cc', ['-fsyntax-only', '-x', 'c', '-'], { input: source });
+});
+
+test('no two modules have a function of the same name: libdirectsockets.js makes one scope of all', () => {
+  const source = new URL('../src/', import.meta.url);
+  const files = readdirSync(source, { recursive: true }).map(String).filter((name) => name.endsWith('.js'));
+  const functions = files.flatMap((name) => Array.from(
+    readFileSync(new URL(name, source), 'utf8').matchAll(/^(?:export )?(?:async )?function (\w+)/gm), ([, each]) => each));
+  assert.ok(functions.length > 100, `${functions.length} functions`);
+  assert.deepEqual(functions.filter((name, index) => functions.indexOf(name) !== index), []);
 });
