@@ -60,7 +60,7 @@ Examples:
   cargo xtask node -- echo.js
   cargo run --manifest-path PATH/TO/socket-iwa/Cargo.toml -p xtask -- emcc -- echo.c -o echo.js
 
-It is the toolchain's emcc, with -sJSPI, -sEXIT_RUNTIME, --js-library .../libdirectsockets.js and .../socketpair.c when
+It is the toolchain's emcc, with -sJSPI, -sEXIT_RUNTIME, --js-library .../libdirectsockets.js and .../libc.c when
 it links, in the current directory. Files in the directories that the arguments name are visible to it too.")]
     Emcc(Emcc),
     /// Build a Rust program whose sockets are Direct Sockets

@@ -64,5 +64,5 @@ pub(crate) fn library() -> PathBuf {
 
 /// The one call that a program has from native code beside it.
 pub(crate) fn socketpair() -> PathBuf {
-    path("emscripten-lib/socketpair.c")
+    path("emscripten-lib/libc.c")
 }
