@@ -144,9 +144,11 @@ return createLibrary({
 
     // Each returns a number, or a Promise when it has to wait: see suspendable.js. Each has as many parameters as its C signature, unused ones included: -sMEMORY64 converts pointers by position.
     __syscall_socket: (domain, type, protocol, u1, u2, u3) => DirectSockets.socket(domain, type, protocol),
-    // Called by socketpair.c.
+    // Called by libc.c.
     __directsockets_socketpair__sig: 'iiiip',
     __directsockets_socketpair: (domain, type, protocol, fds) => DirectSockets.socketpair(domain, type, protocol, fds),
+    __directsockets_descriptors__sig: 'ii',
+    __directsockets_descriptors: (limit) => DirectSockets.limitDescriptors(limit),
     __syscall_bind: (fd, addr, len, u1, u2, u3) => DirectSockets.bind(fd, addr, len),
     __syscall_connect: (fd, addr, len, u1, u2, u3) => DirectSockets.connect(fd, addr, len),
     __syscall_listen: (fd, backlog, u1, u2, u3, u4) => DirectSockets.listen(fd, backlog),
@@ -276,6 +278,12 @@ return createLibrary({
       name === 'fd_write' || name === '__syscall_ioctl' ? `if (typeof DirectSockets != 'undefined') { ${suspendable} }` : suspendable;
 #endif
   }
+
+#if !NODERAWFS
+  // Emscripten's programs are root, who has no right here that others have not. Servers take it for a reason to become
+  // another user, whom they do not find, or to refuse to start.
+  for (const id of ['getuid32', 'geteuid32', 'getgid32', 'getegid32']) library[`__syscall_${id}`] = () => 1000;
+#endif
 
   addToLibrary(library);
   // Emscripten's own still, with what it depends on.

@@ -61,6 +61,16 @@ async function resolveTarget(mounts, target) {
 }
 
 /**
+ * Of a file whose name does not tell: what a makefile has emcc link as PROGRAM, with no suffix, is JavaScript with a first
+ * line for Node.
+ * @param {import('node:fs/promises').FileHandle} handle
+ */
+async function typeOf(handle) {
+  const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+  return buffer.toString('latin1') === '#!' ? CONTENT_TYPES.get('.js') : 'application/octet-stream';
+}
+
+/**
  * Starts the server on a free port.
  * @param {string} directory what "/" shows
  * @returns {Promise<{url: string, mount(prefix: string, directory: string): void, close(): Promise<void>}>}
@@ -82,7 +92,7 @@ export async function startDevServer(directory) {
     if (file === null || handle === null) return reply(404);
     try {
       const { size } = await handle.stat();
-      const type = CONTENT_TYPES.get(path.extname(file).toLowerCase()) ?? 'application/octet-stream';
+      const type = CONTENT_TYPES.get(path.extname(file).toLowerCase()) ?? await typeOf(handle);
       response.writeHead(200, { ...HEADERS, 'Content-Type': type, 'Content-Length': size });
       if (request.method === 'HEAD') response.end();
       else await pipeline(handle.createReadStream({ autoClose: false }), response);

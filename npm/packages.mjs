@@ -32,7 +32,7 @@ const { exports, types, sideEffects, engines, version, license, devDependencies 
   JSON.parse(readFileSync(path.join(REPOSITORY, 'package.json'), 'utf8'));
 
 /** The library for emcc, and the parts of it that the API imports. */
-const LIBRARY = ['emscripten-lib/libdirectsockets.js', 'emscripten-lib/socketpair.c', 'emscripten-lib/src'];
+const LIBRARY = ['emscripten-lib/libdirectsockets.js', 'emscripten-lib/libc.c', 'emscripten-lib/src'];
 
 /** What runProgram starts, on Node and in a page, and what it loads there. */
 const PROGRAM = ['api/program/node-process.js', 'api/program/thread.js', 'api/program/worker.js'];

@@ -34,7 +34,7 @@ export function messages() {
     if (file === 'emscripten-lib/libdirectsockets.js') return ofTemplate(file);
     if (/\.m?js$/.test(file)) return ofJavaScript(file);
     if (file.endsWith('.rs')) return ofRust(file);
-    if (file === 'docker/build.sh') return ofShell(file);
+    if (file === 'docker/build.sh' || /^emscripten-lib\/bin\/[^.]+(\.sh)?$/.test(file)) return ofShell(file);
     return [];
   }).filter(({ text }) => hasWords(text) && !/^Usage: | \.\.\.$/.test(text));
 }

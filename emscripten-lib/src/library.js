@@ -187,6 +187,11 @@ export function createLibrary({
     probe,
     ...makeEpoll(FS, memory, attempter),
     makeSuspendable,
+    /** RLIMIT_NOFILE, of files and pipes too. @param {number} limit the lowest number that no descriptor gets */
+    limitDescriptors(limit) {
+      FS.MAX_OPEN_FDS = limit - 1;
+      return 0;
+    },
     /** The program ends: no wait holds it up, and none returns to it. */
     abandonWaits() {
       abandoned = true;

@@ -15,7 +15,7 @@ const library = dirname(here);
 
 /** Optimised, because the optimiser is one more thing that can break the library; with assertions, for its messages. */
 const EMCC_FLAGS = ['-O2', '-sASSERTIONS', '-sEXIT_RUNTIME', '--js-library',
-  join(library, 'libdirectsockets.js'), join(library, 'socketpair.c')];
+  join(library, 'libdirectsockets.js'), join(library, 'libc.c')];
 const JSPI_FLAGS = [...EMCC_FLAGS, '-sJSPI', '-Wno-experimental'];
 /** A shared memory is not made as large as a program's static data demand. */
 const THREADS_FLAGS = [...EMCC_FLAGS, '-pthread', '-sPROXY_TO_PTHREAD', '-sINITIAL_MEMORY=128MB'];
@@ -97,7 +97,7 @@ async function cached(kind, inputs, commands, toolchain) {
 }
 
 /** What every program with the library in it depends on. */
-const libraryFiles = () => [join(library, 'libdirectsockets.js'), join(library, 'socketpair.c'), ...filesBelow(join(library, 'src'))];
+const libraryFiles = () => [join(library, 'libdirectsockets.js'), join(library, 'libc.c'), ...filesBelow(join(library, 'src'))];
 
 /**
  * Compiles the programs of test/c that can run there.

@@ -15,6 +15,7 @@ let directory = '';
 before(async () => {
   directory = await buildLinkPrograms([
     { source: 'hello.c', output: 'hello.js', flags: ['-O2', '-sJSPI'] },
+    { source: 'user.c', output: 'user.js', flags: ['-O2', '-sJSPI', '-sEXIT_RUNTIME', join(import.meta.dirname, '..', 'libc.c')] },
     ...['-O0', '-O3', '-Oz'].map((level) =>
       ({ source: 'echo.c', output: `echo${level}.js`, flags: [level, '-sJSPI'] })),
     { source: 'echo.c', output: 'echo.mjs', flags: [...MODULE, '--closure=0', '-sALLOW_MEMORY_GROWTH'] },
@@ -59,6 +60,10 @@ test('exit() in a signal handler ends the program while main waits', async () =>
   assert.deepEqual(await node('exit-runtime.js'), { stdout: 'signal SIGALRM\nat exit\n', code: 3 });
   // Without EXIT_RUNTIME Emscripten runs no atexit().
   assert.deepEqual(await node('no-exit-runtime.js'), { stdout: 'signal SIGALRM\n', code: 3 });
+});
+
+test('a program is not root, and is told so when it sets its groups', async () => {
+  assert.deepEqual(await node('user.js'), { stdout: '0 0 0 0\n-1 1\n', code: 0 });
 });
 
 test('a program without sockets has nothing of the library in it', async () => {

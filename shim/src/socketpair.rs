@@ -1,5 +1,5 @@
 //! `socketpair()` in WebAssembly, and with it [`UnixStream::pair`](std::os::unix::net::UnixStream::pair) and
-//! `UnixDatagram::pair`: what emscripten-lib/socketpair.c is to C. Emscripten's libc has the function, on a stub (ENOSYS),
+//! `UnixDatagram::pair`: what emscripten-lib/libc.c is to C. Emscripten's libc has the function, on a stub (ENOSYS),
 //! and the linker takes what is native before what a JavaScript library has.
 
 use std::ffi::c_int;

@@ -8,7 +8,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::build::{self, Artifact};
-use crate::emcc::with_library;
 use crate::error::{IoContext, Result};
 use crate::fingerprint;
 use crate::process::{Show, replace, step};
@@ -115,9 +114,8 @@ fn native(output: &PathBuf) -> Command {
 }
 
 fn wasm(toolchain: Toolchain, output: &PathBuf) -> Command {
-    let given = ["-O3".into(), "-sALLOW_MEMORY_GROWTH".into(), repo::path(SOURCE).into(), "-o".into(), output.into()];
-    let mut command = toolchain.command("emcc");
-    command.args(with_library(&given)).current_dir(repo::root());
+    let mut command = toolchain.command(repo::path("emscripten-lib/bin/emcc"));
+    command.arg("-O3").arg(repo::path(SOURCE)).arg("-o").arg(output).current_dir(repo::root());
     command
 }
 

@@ -60,9 +60,29 @@ Examples:
   cargo xtask node -- echo.js
   cargo run --manifest-path PATH/TO/socket-iwa/Cargo.toml -p xtask -- emcc -- echo.c -o echo.js
 
-It is the toolchain's emcc, with -sJSPI, -sEXIT_RUNTIME, --js-library .../libdirectsockets.js and .../socketpair.c when
-it links, in the current directory. Files in the directories that the arguments name are visible to it too.")]
-    Emcc(Emcc),
+It is the toolchain's emcc in the current directory, and when it links, with what emscripten-lib/bin/emcc adds: -sJSPI (with
+-pthread -sPROXY_TO_PTHREAD), -sEXIT_RUNTIME, -sALLOW_MEMORY_GROWTH, -sSTACK_SIZE=1MB, --js-library .../libdirectsockets.js
+and .../libc.c. Files in the directories that the arguments name are visible to it too.")]
+    Emcc(Emscripten),
+    /// Configure a C or C++ package whose programs' sockets are to be Direct Sockets
+    #[command(after_help = "\
+Examples, in the package's directory:
+  cargo run --manifest-path PATH/TO/socket-iwa/Cargo.toml -p xtask -- emconfigure -- ./configure --disable-shared
+  cargo run --manifest-path PATH/TO/socket-iwa/Cargo.toml -p xtask -- emmake -- make -j4
+  npx iwa-run PROGRAM
+
+It is the toolchain's emconfigure, with CC and CXX set to emscripten-lib/bin/emcc and em++. For a program with threads:
+./configure CFLAGS='-O2 -pthread'. Directories that the arguments name, and those of $SOCKET_IWA_MOUNT, are visible to it.")]
+    Emconfigure(Emscripten),
+    /// Build a C or C++ package, by make, that was configured so, or that takes CC from the environment
+    #[command(after_help = "Examples:\n  cargo xtask emmake -- make -j4\n  cargo xtask emmake -- make CC=emcc")]
+    Emmake(Emscripten),
+    /// Configure a C or C++ package, by CMake, whose programs' sockets are to be Direct Sockets
+    #[command(after_help = "\
+Examples:
+  cargo xtask emcmake -- cmake -B build -DCMAKE_BUILD_TYPE=Release
+  cargo xtask emmake -- cmake --build build")]
+    Emcmake(Emscripten),
     /// Build a Rust program whose sockets are Direct Sockets
     #[command(after_help = "\
 Examples, in the directory of a crate that depends on socket-iwa:
@@ -195,13 +215,13 @@ pub(crate) struct Serve {
 }
 
 #[derive(Args)]
-pub(crate) struct Emcc {
-    /// Which emcc
+pub(crate) struct Emscripten {
+    /// Which Emscripten
     #[arg(long, value_enum, default_value_t = Toolchain::Container)]
     pub(crate) toolchain: Toolchain,
     #[command(flatten)]
     pub(crate) install: Install,
-    /// emcc's arguments
+    /// The tool's arguments
     #[arg(last = true, required = true, value_name = "ARGS")]
     pub(crate) arguments: Vec<OsString>,
 }

@@ -62,7 +62,10 @@ fn dispatch(command: cli::Command) -> Result<()> {
             screenshot: demo.screenshot,
         }),
         cli::Command::Serve(serve) => run_serve(serve),
-        cli::Command::Emcc(emcc) => emcc::command(emcc.toolchain, &emcc.arguments, !emcc.install.no_install),
+        cli::Command::Emcc(given) => run_emscripten("emcc", &given),
+        cli::Command::Emconfigure(given) => run_emscripten("emconfigure", &given),
+        cli::Command::Emmake(given) => run_emscripten("emmake", &given),
+        cli::Command::Emcmake(given) => run_emscripten("emcmake", &given),
         cli::Command::Cargo(cargo) => wasm_cargo::command(cargo.toolchain, &cargo.arguments, !cargo.install.no_install),
         cli::Command::Node(node) => {
             setup::ensure(&[Need::Packages], !node.install.no_install)?;
@@ -89,6 +92,10 @@ fn dispatch(command: cli::Command) -> Result<()> {
         }),
         cli::Command::Clean(clean) => clean::command(clean.all),
     }
+}
+
+fn run_emscripten(tool: &str, given: &cli::Emscripten) -> Result<()> {
+    emcc::command(given.toolchain, tool, &given.arguments, !given.install.no_install)
 }
 
 fn run_serve(serve: cli::Serve) -> Result<()> {

@@ -56,13 +56,3 @@ pub(crate) fn package_version() -> String {
 pub(crate) fn app() -> PathBuf {
     path("target/iwa")
 }
-
-/// The JS library that gives an Emscripten program Direct Sockets.
-pub(crate) fn library() -> PathBuf {
-    path("emscripten-lib/libdirectsockets.js")
-}
-
-/// The one call that a program has from native code beside it.
-pub(crate) fn socketpair() -> PathBuf {
-    path("emscripten-lib/socketpair.c")
-}

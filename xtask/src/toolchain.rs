@@ -1,6 +1,7 @@
 //! The WebAssembly toolchain: docker/build.sh's container, or a local emsdk and rustup of the same versions. It makes
 //! commands and checks versions; what is built with them is the caller's.
 
+use std::ffi::OsStr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -29,11 +30,11 @@ impl Toolchain {
     }
 
     /// A command that runs `program` with this toolchain, in the current directory unless the caller sets another.
-    pub(crate) fn command(self, program: &str) -> Command {
+    pub(crate) fn command(self, program: impl AsRef<OsStr>) -> Command {
         match self {
             Self::Container => {
                 let mut command = Command::new(repo::path("docker/build.sh"));
-                command.args(["--", program]);
+                command.arg("--").arg(program);
                 command
             }
             Self::Local => Command::new(program),

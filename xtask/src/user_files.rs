@@ -11,7 +11,12 @@ use crate::setup::{self, Need};
 use crate::toolchain::{Program, Toolchain};
 
 /// A command that runs `program` in the current directory, where it finds the files that `arguments` name.
-pub(crate) fn command(toolchain: Toolchain, program: &str, arguments: &[OsString], install: bool) -> Result<Command> {
+pub(crate) fn command(
+    toolchain: Toolchain,
+    program: impl AsRef<OsStr>,
+    arguments: &[OsString],
+    install: bool,
+) -> Result<Command> {
     let current = current_directory(toolchain)?;
     let mut command = toolchain.command(program);
     if toolchain == Toolchain::Container {

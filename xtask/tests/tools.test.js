@@ -153,11 +153,12 @@ describe('arguments', () => {
     assert.match(refused.log.join('\n'), /--frobnicate/);
   });
 
-  for (const command of [[], ['demo'], ['serve'], ['emcc'], ['node'], ['build'], ['test'], ['clean']]) {
+  const commands = ['demo', 'serve', 'emcc', 'emconfigure', 'emmake', 'emcmake', 'node', 'build', 'test', 'clean'];
+  for (const command of [[], ...commands.map((name) => [name])]) {
     test(`cargo xtask ${[...command, '--help'].join(' ')} has an example or names the commands`, async () => {
       const { code, stdout } = await run(xtask, [...command, '--help']);
       assert.equal(code, 0);
-      assert.match(stdout, command.length ? /Examples?:\n {2}cargo xtask/ : /demo.*\n.*serve/);
+      assert.match(stdout, command.length ? /Examples?(, .*)?:\n {2}cargo (xtask|run .* xtask) / : /demo.*\n.*serve/);
     });
   }
 });
@@ -207,4 +208,78 @@ test('a build of what is built starts nothing, and says so in one JSON object', 
   assert.equal(ok, true);
   assert.deepEqual([artifacts.wasm.rebuilt, artifacts.iwa.rebuilt], [false, false]);
   artifacts.wasm.outputs.forEach((/** @type {string} */ file) => assert.ok(readFileSync(file).length > 0));
+});
+
+describe('a package for the user', () => {
+  const PROGRAM = `
+    #include <errno.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #include <sys/socket.h>
+    #include <unistd.h>
+    #ifdef __EMSCRIPTEN_PTHREADS__
+    #define THREADS " with threads"
+    #else
+    #define THREADS ""
+    #endif
+    /* More stack, and more memory, than Emscripten's own limits. */
+    static char first_of(const char *text) { char copy[300000]; memset(copy, 1, sizeof copy); strcpy(copy, text); return copy[0]; }
+    int main(void) {
+      int ends[2];
+      char text[8];
+      if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0 || write(ends[0], "hello", 6) != 6) return errno;
+      if (read(ends[1], text, sizeof text) != 6 || first_of(text) != 'h' || !malloc(64 << 20)) return 1;
+      printf("%s%s\\n", text, THREADS);
+    }`;
+
+  /** Writes a package, and gives what runs commands in its directory. @param {string} name @param {Record<string, string>} files */
+  function packageOf(name, files) {
+    const cwd = path.join(scratch, name);
+    mkdirSync(cwd);
+    for (const [file, text] of Object.entries(files)) writeFileSync(path.join(cwd, file), text, { mode: 0o755 });
+    return async (/** @type {string[]} */ ...args) => {
+      const { code, stdout, stderr } = await run(xtask, args, { cwd });
+      assert.equal(code, 0, stderr);
+      return stdout;
+    };
+  }
+
+  const CONFIGURE = `#!/bin/sh
+    for given in "$@"; do case $given in CFLAGS=*) CFLAGS=\${given#*=} ;; esac; done
+    $CC $CFLAGS main.c -o conftest && echo "the test says $(./conftest)"
+    printf '%s' "program: main.c
+\t$CC -c $CFLAGS main.c
+\t$CC $CFLAGS main.o -o program
+check: program
+\t./program
+" > Makefile`;
+
+  test('configure runs its tests with Direct Sockets, make builds with them, and make check runs what it has built', async () => {
+    const xtask = packageOf('autoconf', { configure: CONFIGURE, 'main.c': PROGRAM });
+    assert.equal(await xtask('emconfigure', '--', './configure', 'CFLAGS=-O1'), 'the test says hello\n');
+    await xtask('emmake', '--', 'make');
+    assert.equal(await xtask('node', '--', 'program'), 'hello\n');
+    assert.match(await xtask('emmake', '--', 'make', 'check'), /^hello$/m);
+  });
+
+  test('with -pthread among the CFLAGS its programs have threads', async () => {
+    const xtask = packageOf('autoconf with threads', { configure: CONFIGURE, 'main.c': PROGRAM });
+    assert.equal(await xtask('emconfigure', '--', './configure', 'CFLAGS=-O1 -pthread'), 'the test says hello with threads\n');
+  });
+
+  test('a makefile that calls emcc by its name gets the one with Direct Sockets', async () => {
+    const xtask = packageOf('makefile', { Makefile: 'all:\n\temcc main.c -o program && ./program\n', 'main.c': PROGRAM });
+    assert.match(await xtask('emmake', '--', 'make'), /^hello$/m);
+  });
+
+  test('CMake', async () => {
+    const xtask = packageOf('cmake', {
+      'CMakeLists.txt': 'cmake_minimum_required(VERSION 3.10)\nproject(it C)\nadd_executable(it main.c)\n',
+      'main.c': PROGRAM,
+    });
+    await xtask('emcmake', '--', 'cmake', '-B', 'build');
+    await xtask('emmake', '--', 'cmake', '--build', 'build');
+    assert.equal(await xtask('node', '--', 'build/it.js'), 'hello\n');
+  });
 });

@@ -1,5 +1,6 @@
 // Sockets as file descriptors: read, write, dup, close, fcntl, ioctl, fstat, shutdown.
 #include "conformance.h"
+#include <sys/resource.h>
 
 static void connect_both(int a, int b) {
   Address address = local(b);
@@ -278,6 +279,44 @@ CASE(a_thousand_sockets_at_once) {
   result("%d heard", heard);
 }
 
+CASE(rlimit_of_descriptors_is_obeyed) {
+  struct rlimit before, lower, told;
+  must(getrlimit(RLIMIT_NOFILE, &before), "getrlimit");
+  int lowest = socket(AF_INET, SOCK_DGRAM, 0);
+  lower.rlim_cur = lowest + 3;
+  lower.rlim_max = before.rlim_max;
+  const char *set = outcome(setrlimit(RLIMIT_NOFILE, &lower));
+  must(getrlimit(RLIMIT_NOFILE, &told), "getrlimit");
+  int two = socket(AF_INET, SOCK_STREAM, 0), three = dup(lowest);
+  const char *socket_said = outcome(socket(AF_INET, SOCK_DGRAM, 0)), *dup_said = outcome(dup(lowest));
+  const char *open_said = outcome(open("/", O_RDONLY)), *reset = outcome(setrlimit(RLIMIT_NOFILE, &before));
+  int again = socket(AF_INET, SOCK_DGRAM, 0);
+  result("%s %d, %d and %d, then %s %s %s, %s, %d", set, (int)(told.rlim_cur - lowest), two - lowest, three - lowest,
+    socket_said, dup_said, open_said, reset, again - lowest);
+  close(lowest);
+  close(two);
+  close(three);
+  close(again);
+}
+
+CASE(rlimit_wrong) {
+  struct rlimit limit;
+  must(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+  limit.rlim_cur = limit.rlim_max;
+  const char *most = outcome(setrlimit(RLIMIT_NOFILE, &limit));
+  limit.rlim_max--;
+  const char *crossed = outcome(setrlimit(RLIMIT_NOFILE, &limit));
+  result("%s, %s, %s", most, crossed, outcome(getrlimit(1000, &limit)));
+}
+
+CASE(rlimit_of_core_files) {
+  struct rlimit limit = {0, 0};
+  const char *set = outcome(setrlimit(RLIMIT_CORE, &limit));
+  limit.rlim_cur = 1;
+  must(getrlimit(RLIMIT_CORE, &limit), "getrlimit");
+  result("%s, %d", set, (int)limit.rlim_cur);
+}
+
 int main(void) {
   RUN(read_takes_one_datagram);
   RUN(read_drops_what_does_not_fit);
@@ -308,5 +347,8 @@ int main(void) {
   RUN(shutdown_for_writing);
   RUN(shutdown_unknown_half);
   RUN(a_thousand_sockets_at_once);
+  RUN(rlimit_of_descriptors_is_obeyed);
+  RUN(rlimit_wrong);
+  RUN(rlimit_of_core_files);
   return 0;
 }

@@ -18,6 +18,8 @@ writeFileSync(path.join(top, 'root-other', 'secret.txt'), 'secret');
 writeFileSync(path.join(root, 'index.html'), 'page');
 writeFileSync(path.join(root, 'sub', 'a b.js'), 'code');
 writeFileSync(path.join(root, 'x.wasm'), 'wasm');
+writeFileSync(path.join(root, 'prog-1.2'), '#!/usr/bin/env node\ncode');
+writeFileSync(path.join(root, 'data'), 'data');
 writeFileSync(path.join(top, 'programs', 'p.js'), 'program');
 symlinkSync(path.join(top, 'secret.txt'), path.join(root, 'link.txt'));
 symlinkSync(top, path.join(root, 'up'));
@@ -56,6 +58,11 @@ test('files come with their type and the headers of an isolated app', async () =
   assert.match(page, /page$/);
   assert.match(await request('/x.wasm?v=1'), /Content-Type: application\/wasm/i);
   assert.match(await request('/sub/a%20b.js'), /Content-Type: text\/javascript[\s\S]*code$/i);
+});
+
+test('a program that emcc has named as a makefile does, without .js, is JavaScript all the same', async () => {
+  assert.match(await request('/prog-1.2'), /Content-Type: text\/javascript[\s\S]*\n#!\/usr\/bin\/env node\ncode$/i);
+  assert.match(await request('/data'), /Content-Type: application\/octet-stream[\s\S]*data$/i);
 });
 
 test('a further directory appears below its prefix', async () => {
