@@ -166,7 +166,7 @@ export function createLibrary({
     },
     createUdp: (family, queue) => new UdpSocket({
       family, queue, UDPSocket: choose('UDPSocket', NodeUDPSocket), stripes: stripesFrom(options.stripes), say, explain,
-      addressBehind: (ip, onKnown) => madeUp.behind(ip, onKnown),
+      addressBehind: (ip, onKnown) => madeUp.behind(ip, onKnown), giveBack: (data) => memory.buffers.give(data),
     }),
   });
 

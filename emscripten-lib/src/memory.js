@@ -2,6 +2,7 @@
 // libdirectsockets.js, where Emscripten's macros make them right for every memory model.
 import { AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, EAFNOSUPPORT, EFAULT, EINVAL, ENETUNREACH } from './abi.js';
 import { ipFromBytes, isWildcard, mapped } from './address.js';
+import { BufferPool } from './buffer-pool.js';
 
 /** @typedef {import('./address.js').Endpoint} Endpoint */
 /** @typedef {{ pointer: number, length: number }} Range */
@@ -35,14 +36,6 @@ export const SOCKADDR_STORAGE = 128;
 /** struct sockaddr_in6 without the scope id, which RFC 2133 did not have; Linux takes it. */
 const SIZE_6_SHORT = 24;
 
-/**
- * Datagrams of these lengths are copied out into slabs: an ArrayBuffer for each costs more than the copy (0.7 us against
- * 0.25 us for 1,200 bytes, Node 26).
- */
-const SLAB_SIZE = 65536;
-const SLAB_FROM = 256;
-const SLAB_TO = 8192;
-
 /** Linux's UIO_MAXIOV. */
 const IOVECS_MAX = 1024;
 
@@ -50,9 +43,8 @@ export class Memory {
   /** @param {MemoryAccess} access */
   constructor(access) {
     this.access = access;
-    /** Never reused: whoever holds a piece of it keeps it alive. */
-    this.slab = new Uint8Array(0);
-    this.slabUsed = 0;
+    /** For datagrams; whoever knows that one has left gives its buffer back. */
+    this.buffers = new BufferPool();
   }
 
   /**
@@ -78,24 +70,9 @@ export class Memory {
     return { pointer, length: Math.min(asked, room), asked };
   }
 
-  /** @param {Range} range @returns {Uint8Array} not shared with the program */
-  copyOut({ pointer, length }) {
-    const bytes = this.access.bytes();
-    if (length < SLAB_FROM || length > SLAB_TO) return bytes.slice(pointer, pointer + length);
-    if (this.slabUsed + length > this.slab.length) {
-      this.slab = new Uint8Array(SLAB_SIZE);
-      this.slabUsed = 0;
-    }
-    const copy = this.slab.subarray(this.slabUsed, this.slabUsed + length);
-    copy.set(bytes.subarray(pointer, pointer + length));
-    this.slabUsed += length;
-    return copy;
-  }
-
-  /** @param {Range[]} ranges @param {number} total @returns {Uint8Array} */
+  /** @param {Range[]} ranges @param {number} total @returns {Uint8Array} not shared with the program */
   gather(ranges, total) {
-    if (ranges.length === 1) return this.copyOut(ranges[0]);
-    const data = new Uint8Array(total);
+    const data = this.buffers.take(total);
     let offset = 0;
     for (const { pointer, length } of ranges) {
       data.set(this.access.bytes().subarray(pointer, pointer + length), offset);
