@@ -2,6 +2,7 @@
 // class and everything that is once per module.
 import { EACCES, EOPNOTSUPP } from './abi.js';
 import { makeAttempter } from './attempt.js';
+import { BufferPool } from './buffer-pool.js';
 import { ChannelSocket, FIRST_CHANNEL } from './channel.js';
 import { makeDescriptors } from './descriptors.js';
 import { makeDnsResolver } from './dns-resolver.js';
@@ -164,10 +165,14 @@ export function createLibrary({
       tcpPlatform.clients();
       return new TcpSocket({ family, queue, platform: tcpPlatform });
     },
-    createUdp: (family, queue) => new UdpSocket({
-      family, queue, UDPSocket: choose('UDPSocket', NodeUDPSocket), stripes: stripesFrom(options.stripes), say, explain,
-      addressBehind: (ip, onKnown) => madeUp.behind(ip, onKnown), giveBack: (data) => memory.buffers.give(data),
-    }),
+    createUdp(family, queue) {
+      const UDPSocket = choose('UDPSocket', NodeUDPSocket);
+      if (!UDPSocket.freshBuffers) memory.buffers ??= new BufferPool();
+      return new UdpSocket({
+        family, queue, UDPSocket, stripes: stripesFrom(options.stripes), say, explain,
+        addressBehind: (ip, onKnown) => madeUp.behind(ip, onKnown), giveBack: (data) => memory.buffers?.give(data),
+      });
+    },
   });
 
   return {
