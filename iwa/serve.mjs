@@ -18,7 +18,8 @@ import { profileNextWorker } from './worker-profile.mjs';
 const USAGE = `Usage: node iwa/serve.mjs [OPTIONS] [-- SERVER ARGUMENTS]
 
 Serves from inside a headless Chromium: installs the app of target/iwa, presses Start, prints one line when the server
-is ready, logs to stderr. Stops on SIGINT, SIGTERM or the end of its stdin.
+is ready, logs to stderr. Stops on SIGINT, SIGTERM or the end of its stdin. SIGUSR2 collects the garbage of the page and
+the server, for measurements of memory, and then prints {"collected":true}.
 
   --json               the ready line is one JSON object, as the server's own, with start_ms, the milliseconds since
                        the press of Start
@@ -76,6 +77,17 @@ async function listenTo(page, onEvent) {
     const tell = (/** @type {CustomEvent} */ event) => tellLauncher(JSON.stringify(event.detail));
     socketIwa.events.addEventListener('event', tell);
   });
+}
+
+/**
+ * Collects the garbage of the page and its workers.
+ * @param {import('puppeteer-core').Page} page
+ */
+async function collectGarbage(page) {
+  const ofPage = await page.createCDPSession();
+  const all = [ofPage, ...page.workers().map(({ client }) => client)];
+  await Promise.all(all.map((devtools) => devtools.send('HeapProfiler.collectGarbage')));
+  await ofPage.detach();
 }
 
 /** @param {string} line of the server's standard output @returns {any} its report, {} when it is none */
@@ -165,6 +177,11 @@ async function serve({ page, lost }, { listen, args, files, keep, json, stats },
   await page.evaluate((o) => /** @type {any} */ (globalThis).socketIwa.configure(o), options);
   const profiling = profile ? profileNextWorker(page, profile) : undefined;
   profiling?.catch(() => {}); // a page that was lost has said so
+  const collect = () => void collectGarbage(page).then(
+    () => process.stdout.write(`${JSON.stringify({ collected: true })}\n`),
+    (error) => process.stderr.write(`serve: error: collect garbage: ${error.message}\n`),
+  );
+  process.on('SIGUSR2', collect);
   await within('press Start', READY_LIMIT, page.click('#start'), [lost]);
   await within('start the server in the app', READY_LIMIT, Promise.race([started, ended, stopAsked]), [lost]);
   await Promise.race([ended, stopAsked, lost]);

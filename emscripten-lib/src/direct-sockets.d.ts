@@ -81,6 +81,8 @@ declare class UDPSocket {
   static readonly broadcasts?: boolean;
   /** Not the browser's: of how many on one port at most there is a use. */
   static readonly mostStripes?: number;
+  /** Not the browser's: true where a buffer for each datagram is cheaper than one that is used again. */
+  static readonly freshBuffers?: boolean;
   readonly opened: Promise<UDPSocketOpenInfo>;
   readonly closed: Promise<void>;
   close(): Promise<void>;

@@ -2,6 +2,7 @@
 // class and everything that is once per module.
 import { EACCES, EOPNOTSUPP } from './abi.js';
 import { makeAttempter } from './attempt.js';
+import { BufferPool } from './buffer-pool.js';
 import { ChannelSocket, FIRST_CHANNEL } from './channel.js';
 import { makeDescriptors } from './descriptors.js';
 import { makeDnsResolver } from './dns-resolver.js';
@@ -171,11 +172,16 @@ export function createLibrary({
       tcpPlatform.clients();
       return new TcpSocket({ family, queue, platform: tcpPlatform });
     },
-    createUdp: (family, queue) => new UdpSocket({
-      family, queue, UDPSocket: udpClass(), stripes: stripesFrom(options.stripes), say, explain,
-      addressBehind: (ip, onKnown) => madeUp.behind(ip, onKnown),
-      ownAddress: (peer) => ownAddresses.towards(peer, queue),
-    }),
+    createUdp(family, queue) {
+      const UDPSocket = udpClass();
+      if (!UDPSocket.freshBuffers) memory.buffers ??= new BufferPool();
+      return new UdpSocket({
+        family, queue, UDPSocket, stripes: stripesFrom(options.stripes), say, explain,
+        addressBehind: (ip, onKnown) => madeUp.behind(ip, onKnown),
+        ownAddress: (peer) => ownAddresses.towards(peer, queue),
+        giveBack: (data) => memory.buffers?.give(data),
+      });
+    },
     interfaces: new Recent(nodeInterfaces ?? (() => browserInterfaces(udpClass))),
   });
 

@@ -43,14 +43,19 @@ export class UdpSocket extends SocketBase {
    * @param {(text: string) => void} setup.explain the same in debug builds only: why a call failed and what to do
    * @param {(ip: Ip, onKnown: () => void) => Ip} [setup.addressBehind] see MadeUpAddresses.behind
    * @param {(peer: Ip) => Ip | undefined} [setup.ownAddress] see OwnAddresses.towards
+   * @param {(data: Uint8Array) => void} [setup.giveBack] takes what send()'s `copy` made, once it has left or is lost
    */
-  constructor({ family, queue, UDPSocket, stripes, say, explain, addressBehind = (ip) => ip, ownAddress = () => undefined }) {
+  constructor({
+    family, queue, UDPSocket, stripes, say, explain, addressBehind = (ip) => ip, ownAddress = () => undefined,
+    giveBack = () => {},
+  }) {
     super({ family, type: SOCK_DGRAM, protocol: IPPROTO_UDP, queue });
     this.UDPSocket = UDPSocket;
     this.say = say;
     this.explain = explain;
     this.addressBehind = addressBehind;
     this.ownAddress = ownAddress;
+    this.giveBack = giveBack;
 
     /** @type {'unbound' | 'opening' | 'bound' | 'closed'} */
     this.state = 'unbound';
@@ -99,7 +104,8 @@ export class UdpSocket extends SocketBase {
       receiveBufferSize: Math.max(this.askedReceiveBuffer ?? 0, SYSTEM_RECEIVE_BUFFER / Math.min(stripes, SHARES_MAX)),
       sendBufferSize: this.askedSendBuffer,
       onDatagram: (message) => this.deliver(message),
-      onDrain: () => {
+      onDrain: (message) => {
+        if (message) this.giveBack(message.data);
         if (this.writable()) this.queue.notifyListeners(WRITABLE);
       },
       onSendFailed: (errno) => this.sendFailed(errno),

@@ -125,9 +125,11 @@ export function fakeBrowser() {
       this.writable = new WritableStream({
         write: async (message) => {
           await browser.onWrite(message);
-          browser.sent.push({ ...message, from: port });
+          // What was written is the writer's again as soon as the write has settled.
+          const data = message.data.slice();
+          browser.sent.push({ ...message, data, from: port });
           for (const target of ports.get(message.remotePort) ?? []) {
-            target.receive({ data: message.data, remoteAddress: '127.0.0.1', remotePort: port });
+            target.receive({ data, remoteAddress: '127.0.0.1', remotePort: port });
             break;
           }
         },

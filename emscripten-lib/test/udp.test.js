@@ -11,8 +11,12 @@ import { findOption, stripesFrom } from '../src/options.js';
 import { UdpSocket } from '../src/udp.js';
 import { FakeNode, domError, fakeBrowser, settled } from './support.js';
 
-/** @param {Partial<{ family: number, stripes: number, browser: ReturnType<typeof fakeBrowser> }>} [setup] */
-function create({ family = AF_INET, stripes = 1, browser = fakeBrowser() } = {}) {
+/**
+ * @param {Partial<{
+ *   family: number, stripes: number, browser: ReturnType<typeof fakeBrowser>, giveBack: (data: Uint8Array) => void,
+ * }>} [setup]
+ */
+function create({ family = AF_INET, stripes = 1, browser = fakeBrowser(), giveBack } = {}) {
   /** @type {string[]} */
   const said = [];
   /** @type {string[]} */
@@ -20,7 +24,7 @@ function create({ family = AF_INET, stripes = 1, browser = fakeBrowser() } = {})
   const queue = new FakeNode();
   const socket = new UdpSocket({
     family, queue, UDPSocket: browser.UDPSocket, stripes,
-    say: (text) => said.push(text), explain: (text) => explained.push(text),
+    say: (text) => said.push(text), explain: (text) => explained.push(text), giveBack,
   });
   return { browser, socket, queue, said, explained };
 }
@@ -264,6 +268,31 @@ test('the bytes are copied when the datagram is accepted, not before', async () 
   await bind(socket);
   socket.sendBuffer = 0;
   assert.equal(thrown(() => socket.send(4, () => assert.fail('copied'), loopback(9), 0)), EAGAIN);
+});
+
+test('a datagram\'s buffer comes back once it has left or is lost, and not while it may still be written', async () => {
+  /** @type {number[]} */
+  const back = [];
+  const { socket, browser } = create({ giveBack: ({ length }) => back.push(length) });
+  await bind(socket);
+  /** @type {(() => void)[]} */
+  const stuck = [];
+  browser.onWrite = (message) => {
+    if (message.remoteAddress === '192.0.2.1') throw domError('NetworkError', 'net::ERR_FAILED');
+    return new Promise((resolve) => stuck.push(() => resolve(undefined)));
+  };
+  send(socket, loopback(9), 1);
+  send(socket, at('192.0.2.1', 9), 2);
+  send(socket, loopback(9), 3);
+  await settled();
+  assert.deepEqual(back, []);
+  stuck.shift()?.();
+  await settled();
+  await settled();
+  assert.deepEqual(back, [1, 2], 'the third is written again, to another socket');
+  stuck.shift()?.();
+  await settled();
+  assert.deepEqual(back, [1, 2, 3]);
 });
 
 test('a send on an unbound socket binds; the datagram goes out once the port is open', async () => {

@@ -36,6 +36,16 @@ test('the ready line, the log, the files, a screenshot; the end of stdin stops i
   await leavesNothing(launcher);
 });
 
+test('SIGUSR2 collects garbage, says so, and the server goes on', browser, async () => {
+  const launcher = serve(['--json', '--', '--listen', '127.0.0.1:0']);
+  await launcher.report('ready');
+  launcher.child.kill('SIGUSR2');
+  assert.deepEqual(await launcher.report('collected'), { collected: true });
+  launcher.child.stdin.end();
+  assert.equal(await launcher.exited, 0, launcher.stderr.join('\n'));
+  await leavesNothing(launcher);
+});
+
 test('a line for people without --json; SIGTERM stops it', browser, async () => {
   const launcher = serve(['--', '--listen', '[::1]:0']);
   await until(() => launcher.stdout.length > 0 || launcher.child.exitCode !== null);

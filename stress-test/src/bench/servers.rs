@@ -23,6 +23,7 @@ use super::{Error, Result, fail};
 const START_LIMIT: Duration = Duration::from_secs(180);
 /// From the end of its input to its own end.
 const STOP_LIMIT: Duration = Duration::from_secs(45);
+const COLLECT_LIMIT: Duration = Duration::from_secs(60);
 /// Lines of its log that are kept.
 const LOG: usize = 20;
 /// The largest body, so that an upload may be as long as a download; and connections that wait for each other's turn.
@@ -100,14 +101,18 @@ impl Servers {
         if runtime != Runtime::Quinn {
             command.args(ARGUMENTS).arg(format!("--workers={workers}"));
         }
-        Server::start(command, with_root)
+        Server::start(command, with_root, runtime == Runtime::Chromium)
     }
 }
 
 /// A server that is ready; dropping it stops it.
 pub(super) struct Server {
     process: Process,
+    /// Of its standard output, after the ready line.
+    lines: Receiver<String>,
     with_root: bool,
+    /// It can be asked to collect its garbage.
+    collects: bool,
     pub(super) address: SocketAddr,
     pub(super) pin: Pin,
     /// From its start to its being ready; in the app, from the press of the button.
@@ -115,7 +120,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    fn start(mut command: Command, with_root: bool) -> Result<Self> {
+    fn start(mut command: Command, with_root: bool, collects: bool) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let start = Instant::now();
         let (process, lines) =
@@ -135,13 +140,33 @@ impl Server {
                 };
                 let from_press = said["start_ms"].as_f64().map(|ms| Duration::from_secs_f64(ms / 1e3));
                 let launch = from_press.unwrap_or_else(|| start.elapsed());
-                return Ok(Self { process, with_root, address: SocketAddr::new(ip, port as u16), pin, launch });
+                let address = SocketAddr::new(ip, port as u16);
+                return Ok(Self { process, lines, with_root, collects, address, pin, launch });
             }
         }
     }
 
     pub(super) fn processes(&self) -> Processes {
         Processes { root: self.process.child.id(), with_root: self.with_root }
+    }
+
+    /// Has the browser collect the garbage of its page and workers. Elsewhere nothing is done: natively there is none.
+    pub(super) fn collect_garbage(&self) -> Result<()> {
+        if !self.collects {
+            return Ok(());
+        }
+        let asked = Command::new("kill").args(["-s", "USR2", &self.process.child.id().to_string()]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            return fail("the launcher can't be asked to collect garbage");
+        }
+        let start = Instant::now();
+        while let Ok(line) = self.lines.recv_timeout(COLLECT_LIMIT.saturating_sub(start.elapsed())) {
+            let said: Value = serde_json::from_str(&line).unwrap_or_default();
+            if said["collected"] == true {
+                return Ok(());
+            }
+        }
+        fail(format!("the browser does not collect its garbage{}", self.log()))
     }
 
     fn is_alive(&mut self) -> bool {

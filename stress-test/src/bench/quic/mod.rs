@@ -112,7 +112,7 @@ pub(super) fn all() -> Vec<Workload> {
     }));
     all.push(one(
         "quic-idle",
-        "1,000 connections that do nothing, and 3,000 more: resident memory each",
+        "1,000 connections that do nothing; 3,000 more, garbage collected: resident memory each",
         &[("", Unit::Kibibytes), ("more", Unit::Kibibytes), ("wasm", Unit::Kibibytes)],
         Idle,
     ));
