@@ -117,6 +117,11 @@ export function buildPrograms(runtime) {
     [EMCC, ...flags, sourceOf(name), '-o', join(directory, `${name}.js`)]), true);
 }
 
+/** Compiles the programs of test/c for every runtime, before they are asked for. */
+export async function buildAllPrograms() {
+  for (const runtime of /** @type {const} */ (['linux', 'node', 'node-threads'])) await buildPrograms(runtime);
+}
+
 /**
  * Compiles programs of test/link, each with its own flags.
  * @param {{ source: string, output: string, flags: string[], fails?: boolean }[]} programs

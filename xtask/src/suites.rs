@@ -7,6 +7,7 @@ use std::process::Command;
 use clap::ValueEnum;
 use serde_json::json;
 
+use crate::ahead::Job;
 use crate::build::{Artifact, cargo};
 use crate::bundle_browser;
 use crate::counts::{self, Counts};
@@ -14,7 +15,10 @@ use crate::error::{Error, Result};
 use crate::repo;
 use crate::report::{print, print_json};
 use crate::setup::{self, Need};
+use crate::toolchain::Toolchain;
 
+/// In the order in which they run: those that need nothing built are first, for what the others need to be built beside
+/// them (ahead.rs). The last one then has nothing beside it: a test of hiredis has its answer within 10 ms or fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Suite {
     /// rustfmt, clippy, the crates' own tests (client against server natively)
@@ -25,10 +29,6 @@ pub(crate) enum Suite {
     Conformance,
     /// the JavaScript API in Chromium, and the programs it runs there and on Node
     Api,
-    /// published software (ureq, redis, tungstenite, hiredis) and std::net, on Node and in Chromium, with real peers
-    Ports,
-    /// the examples on Linux, on Node and in Chromium, with real peers; the guide, word for word
-    Examples,
     /// the native server with the native client and curl
     Native,
     /// the WebAssembly server on Node with the native client and curl, and its packet protection
@@ -44,6 +44,10 @@ pub(crate) enum Suite {
     Bench,
     /// these tools: missing programs, bad arguments, a full disk; the npm packages, installed as their users do
     Tools,
+    /// the examples on Linux, on Node and in Chromium, with real peers; the guide, word for word
+    Examples,
+    /// published software (ureq, redis, tungstenite, hiredis) and std::net, on Node and in Chromium, with real peers
+    Ports,
 }
 
 /// How much of it.
@@ -104,6 +108,38 @@ impl Suite {
             Self::Node => &[Artifact::Native, Artifact::Wasm],
             Self::Chromium | Self::Interop | Self::Tickets | Self::Bench | Self::Tools => &Artifact::ALL,
         }
+    }
+
+    /// What can be built before its turn, in the order in which it needs it. It builds the same itself, in no time
+    /// where that is up to date.
+    pub(crate) fn ahead(self, toolchain: Toolchain) -> Result<Vec<Job>> {
+        let mut jobs = Vec::new();
+        if self.needs().contains(&Need::Container) {
+            let mut command = Command::new(repo::path("docker/build.sh"));
+            command.arg("--image-only");
+            jobs.push(Job { what: "the toolchain image", command });
+        }
+        for artifact in self.artifacts() {
+            let mut command = this_program()?;
+            command.args(["build", "--no-install", "--toolchain", toolchain.name(), "--only", artifact.name()]);
+            jobs.push(Job { what: artifact.what(), command });
+        }
+        match self {
+            Self::Conformance => {
+                jobs.push(build_by("the C programs", "emscripten-lib/test/c-programs.mjs", "buildAllPrograms")?);
+            }
+            Self::Node => {
+                // As the test has them built.
+                let checks = "build --locked --package socket-iwa-packet-protection --example checks --profile wasm";
+                let mut command = this_program()?;
+                command.args(["cargo", "--no-install", "--"]).args(checks.split(' ')).current_dir(repo::root());
+                jobs.push(Job { what: "the checks of packet protection", command });
+            }
+            Self::Ports => jobs.push(build_by("the ports", "ports/test/programs.js", "buildPorts")?),
+            Self::Examples => jobs.push(build_by("the examples", "examples/test/programs.js", "buildExamples")?),
+            _ => {}
+        }
+        Ok(jobs)
     }
 
     /// `extent`: for the suites that have a short form.
@@ -242,10 +278,22 @@ fn tickets() -> Result<Step> {
 
 /// Every kind of measurement once, as briefly as it works.
 fn benchmark() -> Result<Command> {
-    let xtask = env::current_exe().map_err(|error| Error::failed(format!("finding this program: {error}")))?;
-    let mut command = Command::new(xtask);
+    let mut command = this_program()?;
     command.args(["bench", "--smoke"]);
     Ok(command)
+}
+
+fn this_program() -> Result<Command> {
+    let xtask = env::current_exe().map_err(|error| Error::failed(format!("finding this program: {error}")))?;
+    Ok(Command::new(xtask))
+}
+
+/// A function of a JavaScript module that builds what tests run, called as they call it.
+fn build_by(what: &'static str, module: &str, function: &str) -> Result<Job> {
+    let mut command = Command::new(setup::installed_node()?);
+    let script = format!("(await import('./{module}')).{function}()");
+    command.args(["--input-type=module", "--eval", &script]).current_dir(repo::root());
+    Ok(Job { what, command })
 }
 
 /// The matrix of clients and runtimes. Whole, it writes docs/interop.md too.
