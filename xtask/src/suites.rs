@@ -3,6 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 
 use clap::ValueEnum;
 use serde_json::json;
@@ -148,12 +149,7 @@ impl Suite {
             Self::Rust => vec![
                 check("cargo fmt --check", cargo_with("fmt --all -- --check")),
                 check("cargo clippy", cargo_with("clippy --quiet --workspace --all-targets -- -D warnings")),
-                Step {
-                    name: "cargo test",
-                    command: cargo_with("test --quiet --workspace"),
-                    count: Some(counts::of_cargo_test),
-                    report: None,
-                },
+                Step { name: "cargo test", command: cargo_test(), count: Some(counts::of_cargo_test), report: None },
             ],
             Self::Js => vec![
                 check("eslint", npm_run("lint")),
@@ -223,6 +219,15 @@ fn check(name: &'static str, command: Command) -> Step {
 fn cargo_with(arguments: &str) -> Command {
     let mut command = cargo();
     command.args(arguments.split(' '));
+    command
+}
+
+/// The longest of the crates' tests wait, for time limits and for servers that stop: four at a time on a smaller machine too.
+fn cargo_test() -> Command {
+    const AT_LEAST: usize = 4;
+    let threads = thread::available_parallelism().map_or(AT_LEAST, |processors| processors.get().max(AT_LEAST));
+    let mut command = cargo_with("test --quiet --workspace");
+    command.env("RUST_TEST_THREADS", threads.to_string());
     command
 }
 
