@@ -89,6 +89,10 @@ impl Group {
         Ok(Self { child, pid, ended: None })
     }
 
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// The exit status once the child has ended; what is left of its group is ended with it.
     pub(crate) fn poll(&mut self) -> Result<Option<ExitStatus>> {
         if self.ended.is_none() {
