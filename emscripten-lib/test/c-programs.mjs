@@ -80,7 +80,8 @@ async function cached(kind, inputs, commands, toolchain) {
   // The repository's package.json says "module"; what emcc makes by default is CommonJS.
   writeFileSync(join(building, 'package.json'), '{ "type": "commonjs" }\n');
   const lines = commands(building).map((words) => words.map((word) => `'${word}'`).join(' '));
-  const shell = ['bash', '-c', ['set -e', ...lines].join('\n')];
+  // A compiler keeps one processor busy.
+  const shell = ['bash', '-c', `printf '%s\\0' "$@" | xargs -0 -n 1 -P "$(nproc)" bash -c`, 'compile', ...lines];
   const [file, ...args] = toolchain && !process.env.EMCC ? [join(repository, 'docker', 'build.sh'), ...shell] : shell;
   try {
     await run(file, args, { cwd: repository, maxBuffer: 1 << 26 });
@@ -114,6 +115,11 @@ function buildPrograms(runtime) {
   const [kind, flags] = withThreads(runtime) ? ['wasm-threads', THREADS_FLAGS] : ['wasm', JSPI_FLAGS];
   return cached(kind, [...sources, ...libraryFiles()], (directory) => names.map((name) =>
     [EMCC, ...flags, sourceOf(name), '-o', join(directory, `${name}.js`)]), true);
+}
+
+/** Compiles the programs of test/c for every runtime, before they are asked for. */
+export async function buildAllPrograms() {
+  for (const runtime of /** @type {const} */ (['linux', 'node', 'node-threads'])) await buildPrograms(runtime);
 }
 
 /**

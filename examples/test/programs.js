@@ -6,10 +6,11 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { openBrowser } from '../../iwa/program-runner.mjs';
+import { NATIVE } from '../../ports/test/programs.js';
 
 export const REPOSITORY = path.resolve(import.meta.dirname, '..', '..');
 const C_BUILT = path.join(REPOSITORY, 'target', 'examples');
-const RUST_BUILT = path.join(REPOSITORY, 'target', 'ports', 'cargo');
+const RUST_BUILT = NATIVE.CARGO_TARGET_DIR;
 const C_SOURCES = path.join(REPOSITORY, 'examples', 'c');
 const C_PROGRAMS = readdirSync(C_SOURCES).map((file) => path.basename(file, '.c'));
 const IWA_RUN = path.join(REPOSITORY, 'iwa', 'iwa-run.mjs');
@@ -24,10 +25,10 @@ export const RUNTIMES = ['linux', 'node', 'chromium'];
 /** Builds all examples for every runtime; what is built is left as it is. */
 export function buildExamples() {
   const run = (/** @type {string} */ file, /** @type {string[]} */ args) => execFileSync(file, args, {
-    cwd: REPOSITORY, stdio: ['ignore', 2, 2], env: { ...process.env, CARGO_TARGET_DIR: RUST_BUILT },
+    cwd: REPOSITORY, stdio: ['ignore', 2, 2], env: { ...process.env, ...NATIVE },
   });
   run('docker/build.sh', ['examples/build-wasm.sh']);
-  const cargo = ['build', '--quiet', '--release', '--locked'];
+  const cargo = ['build', '--quiet', '--locked'];
   run('cargo', [...cargo, '--manifest-path', 'examples/rust/Cargo.toml', '--workspace']);
   // For the HTTPS server.
   run('cargo', [...cargo, '--manifest-path', 'ports/Cargo.toml', '--bin', 'certificate']);
@@ -42,7 +43,7 @@ export function buildExamples() {
 export function programOf(name, runtime) {
   const directory = C_PROGRAMS.includes(name)
     ? C_BUILT
-    : path.join(RUST_BUILT, runtime === 'linux' ? '' : 'wasm32-unknown-emscripten', 'release');
+    : path.join(RUST_BUILT, ...(runtime === 'linux' ? ['debug'] : ['wasm32-unknown-emscripten', 'release']));
   return path.join(directory, runtime === 'linux' ? name : `${name}.js`);
 }
 

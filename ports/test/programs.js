@@ -14,6 +14,9 @@ const IWA_RUN = path.join(REPOSITORY, 'iwa', 'iwa-run.mjs');
 /** Seconds for one program; one that takes longer hangs. */
 const TIMEOUT = 120;
 
+/** What this machine's own programs are built with: they are to be right, and soon there. */
+export const NATIVE = { CARGO_TARGET_DIR: path.join(BUILT, 'cargo'), CARGO_PROFILE_DEV_DEBUG: 'none' };
+
 /** @typedef {{ code: number, stdout: string, stderr: string }} Ending */
 /**
  * @typedef {{ mounts?: string[], onStdout?: (text: string) => void }} Options `mounts` are directories, each at its own
@@ -26,8 +29,7 @@ export function buildPorts() {
   const run = (/** @type {string} */ file, /** @type {string[]} */ args, env = {}) =>
     execFileSync(file, args, { cwd: REPOSITORY, stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
   run('docker/build.sh', ['ports/build-wasm.sh']);
-  const target = { CARGO_TARGET_DIR: path.join(BUILT, 'cargo') };
-  run('cargo', ['build', '--quiet', '--release', '--locked', '--manifest-path', 'ports/Cargo.toml'], target);
+  run('cargo', ['build', '--quiet', '--locked', '--manifest-path', 'ports/Cargo.toml'], NATIVE);
   const sources = ['alloc', 'async', 'hiredis', 'net', 'read', 'sds', 'sockcompat', 'test'];
   const hiredis = path.join(BUILT, 'debian', 'hiredis');
   const files = sources.map((name) => path.join(hiredis, `${name}.c`));
@@ -35,12 +37,14 @@ export function buildPorts() {
   run(process.env.CC ?? 'cc', ['-O2', '-D_GNU_SOURCE', '-I', hiredis, ...files, '-o', output]);
 }
 
-/** @param {string} name @param {string} target "" for this machine */
-const binary = (name, target = '') =>
-  path.join(BUILT, ...(name.startsWith('hiredis') ? ['c'] : ['cargo', target, 'release']), name);
+/** @param {string} name @param {string[]} built below cargo's directory */
+const placeOf = (name, built) => path.join(BUILT, ...(name.startsWith('hiredis') ? ['c'] : ['cargo', ...built]), name);
 
 /** @param {string} name */
-const program = (name) => `${binary(name, 'wasm32-unknown-emscripten')}.js`;
+const binary = (name) => placeOf(name, ['debug']);
+
+/** @param {string} name */
+const program = (name) => `${placeOf(name, ['wasm32-unknown-emscripten', 'release'])}.js`;
 
 /** @type {Run} */
 export const onLinux = (name, args, { onStdout } = {}) => collect(binary(name), args, onStdout);

@@ -57,6 +57,17 @@ impl Artifact {
         }
     }
 
+    /// As a user is told of it.
+    pub(crate) fn what(self) -> &'static str {
+        match self {
+            Self::Native => "native server, client and relay",
+            Self::Wasm => "WebAssembly server",
+            Self::Iwa => "app",
+            Self::Bundle => "bundle",
+            Self::Npm => "npm packages",
+        }
+    }
+
     /// What making it takes.
     pub(crate) fn needs(self, toolchain: Toolchain) -> Result<Vec<Need>> {
         Ok(match self {
@@ -70,7 +81,7 @@ impl Artifact {
     }
 
     pub(crate) fn build(self, toolchain: Toolchain) -> Result<Built> {
-        let _lock = Lock::take()?;
+        let _lock = Lock::take(self.lock())?;
         let start = Instant::now();
         let fresh = match self {
             Self::Native => native(),
@@ -81,6 +92,12 @@ impl Artifact {
         };
         let fresh = fresh.map_err(explain_full_disk)?;
         Ok(Built { artifact: self, fresh, elapsed: start.elapsed() })
+    }
+
+    /// The file that keeps two from being built at once. Cargo's build has nothing in common with the others, of which one
+    /// is made of another.
+    fn lock(self) -> PathBuf {
+        repo::target().join(if self == Self::Native { "xtask-native.lock" } else { "xtask.lock" })
     }
 
     /// For who runs what is there.
@@ -254,14 +271,13 @@ fn expect(artifact: Artifact) -> Result<()> {
     }
 }
 
-/// One build at a time in a working tree: the second waits and finds everything made.
+/// One build of the same at a time in a working tree: the second waits and finds everything made.
 struct Lock {
     _file: Flock<File>,
 }
 
 impl Lock {
-    fn take() -> Result<Self> {
-        let path = repo::target().join("xtask.lock");
+    fn take(path: PathBuf) -> Result<Self> {
         fs::create_dir_all(repo::target()).during(format!("making {}", repo::target().display()))?;
         let mut unlocked = Some(File::create(&path).during(format!("creating {}", path.display()))?);
         let mut locked = None;

@@ -112,7 +112,7 @@ Examples:
   cargo xtask test --suite interop     # every cell of the matrix; writes docs/interop.md
   cargo xtask test --list
 
-Without --suite all run, interop in a short form.
+Without --suite all run, interop in a short form. What later suites need is built while earlier ones run.
 The last line is `N passed, N failed`. A suite that can't run here fails and says why.")]
     Test(Test),
     /// Measure sockets and the QUIC server natively, on Node and in Chromium, beside what limits them

@@ -1,6 +1,7 @@
 //! `cargo xtask`: what people type to build, run, show and test Socket.IWA. This file dispatches; each command is a
 //! module. Results go to standard output, progress and logs to standard error.
 
+mod ahead;
 mod aioquic;
 mod bench;
 mod build;

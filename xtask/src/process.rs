@@ -20,9 +20,9 @@ use crate::report::{note, seconds};
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often a child's state, the clock and the interrupt flag are looked at.
-const TICK: Duration = Duration::from_millis(20);
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 /// A step that shows no output of its own says after this time that it is still at work.
-const HEARTBEAT: Duration = Duration::from_secs(30);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(30);
 /// After a child's end, for what it wrote last to come through the pipe. Only a process that left the group holds a
 /// pipe open longer.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -87,6 +87,10 @@ impl Group {
         let pid = Pid::from_raw(child.id().cast_signed());
         groups().push(pid);
         Ok(Self { child, pid, ended: None })
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
     }
 
     /// The exit status once the child has ended; what is left of its group is ended with it.

@@ -3,10 +3,12 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 
 use clap::ValueEnum;
 use serde_json::json;
 
+use crate::ahead::Job;
 use crate::build::{Artifact, cargo};
 use crate::bundle_browser;
 use crate::counts::{self, Counts};
@@ -14,7 +16,10 @@ use crate::error::{Error, Result};
 use crate::repo;
 use crate::report::{print, print_json};
 use crate::setup::{self, Need};
+use crate::toolchain::Toolchain;
 
+/// In the order in which they run: those that need nothing built are first, for what the others need to be built beside
+/// them (ahead.rs). The last one then has nothing beside it: a test of hiredis has its answer within 10 ms or fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Suite {
     /// rustfmt, clippy, the crates' own tests (client against server natively)
@@ -25,10 +30,6 @@ pub(crate) enum Suite {
     Conformance,
     /// the JavaScript API in Chromium, and the programs it runs there and on Node
     Api,
-    /// published software (ureq, redis, tungstenite, hiredis) and std::net, on Node and in Chromium, with real peers
-    Ports,
-    /// the examples on Linux, on Node and in Chromium, with real peers; the guide, word for word
-    Examples,
     /// the native server with the native client and curl
     Native,
     /// the WebAssembly server on Node with the native client and curl, and its packet protection
@@ -44,6 +45,10 @@ pub(crate) enum Suite {
     Bench,
     /// these tools: missing programs, bad arguments, a full disk; the npm packages, installed as their users do
     Tools,
+    /// the examples on Linux, on Node and in Chromium, with real peers; the guide, word for word
+    Examples,
+    /// published software (ureq, redis, tungstenite, hiredis) and std::net, on Node and in Chromium, with real peers
+    Ports,
 }
 
 /// How much of it.
@@ -106,18 +111,45 @@ impl Suite {
         }
     }
 
+    /// What can be built before its turn, in the order in which it needs it. It builds the same itself, in no time
+    /// where that is up to date.
+    pub(crate) fn ahead(self, toolchain: Toolchain) -> Result<Vec<Job>> {
+        let mut jobs = Vec::new();
+        if self.needs().contains(&Need::Container) {
+            let mut command = Command::new(repo::path("docker/build.sh"));
+            command.arg("--image-only");
+            jobs.push(Job { what: "the toolchain image", command });
+        }
+        for artifact in self.artifacts() {
+            let mut command = this_program()?;
+            command.args(["build", "--no-install", "--toolchain", toolchain.name(), "--only", artifact.name()]);
+            jobs.push(Job { what: artifact.what(), command });
+        }
+        match self {
+            Self::Conformance => {
+                jobs.push(build_by("the C programs", "emscripten-lib/test/c-programs.mjs", "buildAllPrograms")?);
+            }
+            Self::Node => {
+                // As the test has them built.
+                let checks = "build --locked --package socket-iwa-packet-protection --example checks --profile wasm";
+                let mut command = this_program()?;
+                command.args(["cargo", "--no-install", "--"]).args(checks.split(' ')).current_dir(repo::root());
+                jobs.push(Job { what: "the checks of packet protection", command });
+            }
+            Self::Ports => jobs.push(build_by("the ports", "ports/test/programs.js", "buildPorts")?),
+            Self::Examples => jobs.push(build_by("the examples", "examples/test/programs.js", "buildExamples")?),
+            _ => {}
+        }
+        Ok(jobs)
+    }
+
     /// `extent`: for the suites that have a short form.
     pub(crate) fn steps(self, extent: Extent) -> Result<Vec<Step>> {
         Ok(match self {
             Self::Rust => vec![
                 check("cargo fmt --check", cargo_with("fmt --all -- --check")),
                 check("cargo clippy", cargo_with("clippy --quiet --workspace --all-targets -- -D warnings")),
-                Step {
-                    name: "cargo test",
-                    command: cargo_with("test --quiet --workspace"),
-                    count: Some(counts::of_cargo_test),
-                    report: None,
-                },
+                Step { name: "cargo test", command: cargo_test(), count: Some(counts::of_cargo_test), report: None },
             ],
             Self::Js => vec![
                 check("eslint", npm_run("lint")),
@@ -190,6 +222,15 @@ fn cargo_with(arguments: &str) -> Command {
     command
 }
 
+/// The longest of the crates' tests wait, for time limits and for servers that stop: four at a time on a smaller machine too.
+fn cargo_test() -> Command {
+    const AT_LEAST: usize = 4;
+    let threads = thread::available_parallelism().map_or(AT_LEAST, |processors| processors.get().max(AT_LEAST));
+    let mut command = cargo_with("test --quiet --workspace");
+    command.env("RUST_TEST_THREADS", threads.to_string());
+    command
+}
+
 fn npm_run(script: &str) -> Command {
     let mut command = Command::new("npm");
     command.args(["run", "--silent", script]).current_dir(repo::root());
@@ -242,10 +283,22 @@ fn tickets() -> Result<Step> {
 
 /// Every kind of measurement once, as briefly as it works.
 fn benchmark() -> Result<Command> {
-    let xtask = env::current_exe().map_err(|error| Error::failed(format!("finding this program: {error}")))?;
-    let mut command = Command::new(xtask);
+    let mut command = this_program()?;
     command.args(["bench", "--smoke"]);
     Ok(command)
+}
+
+fn this_program() -> Result<Command> {
+    let xtask = env::current_exe().map_err(|error| Error::failed(format!("finding this program: {error}")))?;
+    Ok(Command::new(xtask))
+}
+
+/// A function of a JavaScript module that builds what tests run, called as they call it.
+fn build_by(what: &'static str, module: &str, function: &str) -> Result<Job> {
+    let mut command = Command::new(setup::installed_node()?);
+    let script = format!("(await import('./{module}')).{function}()");
+    command.args(["--input-type=module", "--eval", &script]).current_dir(repo::root());
+    Ok(Job { what, command })
 }
 
 /// The matrix of clients and runtimes. Whole, it writes docs/interop.md too.

@@ -1,5 +1,5 @@
 //! `cargo xtask test`: runs suites one after the other and says how each ended. A suite that can't run here fails with
-//! its reason, and the others run.
+//! its reason, and the others run. What the later ones need is built beside them (ahead.rs).
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use crate::ahead::{Ahead, Job};
 use crate::build;
 use crate::counts::Counts;
 use crate::error::{Error, Result};
@@ -32,10 +33,11 @@ pub(crate) fn command(request: &Request<'_>) -> Result<()> {
     let needs: Vec<Need> = suites.iter().flat_map(|suite| suite.needs()).copied().collect();
     // Once for all, so that the user is told once; what can't be had is the matter of the suite that needs it.
     setup::ensure(&needs, request.install).or_else(|error| if error.is_interrupt() { Err(error) } else { Ok(()) })?;
+    let ahead = Ahead::begin(jobs_before_their_turn(suites, request.toolchain));
     let mut endings = Vec::new();
     for suite in suites.iter().copied() {
         note(&format!("=== {}: {}", suite.name(), suite.about()));
-        let ending = run_suite(suite, request);
+        let ending = run_suite(suite, request, &ahead);
         if interrupted() {
             return Err(Error::interrupted(&suite.name()));
         }
@@ -70,11 +72,25 @@ impl Ending {
     }
 }
 
-fn run_suite(suite: Suite, request: &Request<'_>) -> Ending {
+/// The first suite's turn is now: what it needs, it makes itself.
+fn jobs_before_their_turn(suites: &[Suite], toolchain: Toolchain) -> Vec<Job> {
+    let Some((first, later)) = suites.split_first() else { return Vec::new() };
+    let own = jobs_of(*first, toolchain);
+    let mut jobs: Vec<Job> = later.iter().flat_map(|suite| jobs_of(*suite, toolchain)).collect();
+    jobs.retain(|job| own.iter().all(|of_first| of_first.what != job.what));
+    jobs
+}
+
+/// Where that can't be said there are none: the suite has its own words for why.
+fn jobs_of(suite: Suite, toolchain: Toolchain) -> Vec<Job> {
+    suite.ahead(toolchain).unwrap_or_default()
+}
+
+fn run_suite(suite: Suite, request: &Request<'_>, ahead: &Ahead) -> Ending {
     let start = Instant::now();
     let mut ending =
         Ending { suite, counts: Counts::default(), elapsed: Duration::ZERO, reasons: Vec::new(), report: None };
-    match prepare(suite, request) {
+    match prepare(suite, request, ahead) {
         Ok(steps) => steps.into_iter().for_each(|step| run_step(step, &mut ending)),
         Err(error) => {
             ending.counts.failed += 1;
@@ -86,7 +102,8 @@ fn run_suite(suite: Suite, request: &Request<'_>) -> Ending {
     ending
 }
 
-fn prepare(suite: Suite, request: &Request<'_>) -> Result<Vec<Step>> {
+fn prepare(suite: Suite, request: &Request<'_>, ahead: &Ahead) -> Result<Vec<Step>> {
+    jobs_of(suite, request.toolchain).iter().try_for_each(|job| ahead.finish(job.what))?;
     let mut needs = suite.needs().to_vec();
     needs.extend(build::needs(suite.artifacts(), request.toolchain)?);
     setup::ensure(&needs, request.install)?;
@@ -169,6 +186,19 @@ mod tests {
     use std::process::{Command, id};
 
     use super::*;
+    use crate::build::Artifact;
+
+    #[test]
+    fn what_the_first_suite_needs_is_not_built_beside_it() {
+        let of = |suites: &[Suite]| -> Vec<&'static str> {
+            jobs_before_their_turn(suites, Toolchain::Container).iter().map(|job| job.what).collect()
+        };
+        let (native, wasm, image) = (Artifact::Native.what(), Artifact::Wasm.what(), "the toolchain image");
+        assert!(of(&[Suite::Rust, Suite::Js]).is_empty() && of(&[Suite::Chromium]).is_empty() && of(&[]).is_empty());
+        assert_eq!(of(&[Suite::Rust, Suite::Native, Suite::Tickets])[..2], [image, native]);
+        let after_native = of(&[Suite::Native, Suite::Tickets]);
+        assert!(after_native.contains(&wasm) && !after_native.contains(&native) && !after_native.contains(&image));
+    }
 
     #[test]
     fn what_a_step_reports_is_in_the_json_and_nothing_of_an_earlier_run() {
