@@ -28,12 +28,22 @@ pub use quinn_proto::SendDatagramError;
 pub(crate) use streams::Interest;
 pub use streams::{ReadError, RecvStream, SendStream, WriteError};
 
-/// Connections with something to transmit, or timers to look at again. The loop empties it.
-pub(crate) type Dirty = Rc<RefCell<Vec<ConnectionHandle>>>;
+/// Connections that the loop has something to do for, each once. The loop empties it.
+#[derive(Default)]
+pub(crate) struct Queues {
+    /// With events to pass on.
+    pub(crate) eventful: Vec<ConnectionHandle>,
+    /// With something to transmit, or timers to look at again. Where the socket has no room they stay for many turns.
+    pub(crate) dirty: Vec<ConnectionHandle>,
+}
+
+pub(crate) type SharedQueues = Rc<RefCell<Queues>>;
 
 struct State {
     proto: quinn_proto::Connection,
     lost: Option<ConnectionError>,
+    /// In which of the loop's queues it is.
+    eventful: bool,
     dirty: bool,
     /// The handshake is complete: the client is who sent the early data, and not somebody who replays it.
     established: bool,
@@ -96,7 +106,7 @@ pub(crate) fn register(list: &mut Vec<Waker>, waker: &Waker) {
 pub struct Connection {
     state: Rc<RefCell<State>>,
     handle: ConnectionHandle,
-    queue: Dirty,
+    queues: SharedQueues,
     stats: Rc<Stats>,
 }
 
@@ -111,13 +121,14 @@ impl Connection {
     pub(crate) fn new(
         handle: ConnectionHandle,
         proto: quinn_proto::Connection,
-        queue: Dirty,
+        queues: SharedQueues,
         stats: Rc<Stats>,
         limits: Limits,
     ) -> Self {
         let state = State {
             proto,
             lost: None,
+            eventful: false,
             dirty: false,
             established: false,
             started: false,
@@ -129,7 +140,7 @@ impl Connection {
             limits,
             allowance: Allowance::of(limits.max_streams),
         };
-        Self { state: Rc::new(RefCell::new(state)), handle, queue, stats }
+        Self { state: Rc::new(RefCell::new(state)), handle, queues, stats }
     }
 
     /// Runs `f` on the state machine.
@@ -137,21 +148,31 @@ impl Connection {
         f(&mut self.state.borrow_mut().proto)
     }
 
-    /// Puts the connection into the loop's queue, once until the loop takes it out.
+    /// Puts the connection into the loop's queues: its state machine has been used.
     pub(crate) fn mark_dirty(&self) {
-        let mut state = self.state.borrow_mut();
-        if !std::mem::replace(&mut state.dirty, true) {
-            self.queue.borrow_mut().push(self.handle);
+        if !std::mem::replace(&mut self.state.borrow_mut().eventful, true) {
+            self.queues.borrow_mut().eventful.push(self.handle);
+        }
+        self.mark_unsent();
+    }
+
+    /// Puts it into the queue of those with something to transmit.
+    pub(crate) fn mark_unsent(&self) {
+        if !std::mem::replace(&mut self.state.borrow_mut().dirty, true) {
+            self.queues.borrow_mut().dirty.push(self.handle);
         }
     }
 
+    /// The loop has taken it out of that queue.
     pub(crate) fn clear_dirty(&self) {
         self.state.borrow_mut().dirty = false;
     }
 
-    /// Takes the state machine's events and wakes who waits for them.
+    /// Takes the state machine's events and wakes who waits for them, once the loop has taken it out of the queue of those
+    /// that have some.
     pub(crate) fn handle_events(&self) -> Events {
         let mut state = self.state.borrow_mut();
+        state.eventful = false;
         let State { proto, lost, established, unanswered, used, wakers, allowance, limits, .. } = &mut *state;
         proto.set_send_window(send_window(proto.congestion_state().window(), limits.send_window));
         let mut events = Events::default();

@@ -22,7 +22,7 @@ use socket_iwa::{Buffers, Ready, Stop, UdpSocket};
 
 use crate::admission::Admission;
 use crate::certificates::Certificates;
-use crate::connection::{Connection, Dirty};
+use crate::connection::{Connection, SharedQueues};
 use crate::gateway::Gateway;
 use crate::quic_config::ServerConfigs;
 use crate::stats::{Stats, add};
@@ -84,7 +84,7 @@ pub struct Server {
 struct Clients {
     endpoint: Endpoint,
     connections: HashMap<ConnectionHandle, Entry>,
-    dirty: Dirty,
+    queues: SharedQueues,
     context: Rc<app::Context>,
     configs: ServerConfigs,
     admission: Admission,
@@ -164,7 +164,7 @@ impl Server {
         let clients = Clients {
             endpoint,
             connections: HashMap::new(),
-            dirty: Dirty::default(),
+            queues: SharedQueues::default(),
             context,
             configs,
             admission: Admission::new(config),
@@ -303,7 +303,7 @@ impl Server {
 
     /// When the wait has to end, at `limit` at the latest: at once while there is something to transmit and room for it.
     fn deadline(&mut self, limit: Option<Instant>) -> Option<Instant> {
-        if self.unsent.is_none() && !self.clients.dirty.borrow().is_empty() {
+        if self.unsent.is_none() && !self.clients.queues.borrow().dirty.is_empty() {
             return Some(Instant::now());
         }
         let earlier = |one: Option<Instant>, other: Option<Instant>| one.into_iter().chain(other).min();
@@ -405,9 +405,9 @@ impl Clients {
         }
     }
 
-    /// Passes the dirty connections' events to the applications.
+    /// Passes the connections' events to the applications.
     fn handle_events(&mut self) {
-        let handles = self.dirty.borrow().clone();
+        let handles = std::mem::take(&mut self.queues.borrow_mut().eventful);
         for handle in handles {
             let Some(entry) = self.connections.get_mut(&handle) else {
                 continue;

@@ -165,7 +165,7 @@ impl Clients {
         match self.endpoint.accept(incoming, now, response, Some(config)) {
             Ok((handle, proto)) => {
                 let limits = self.configs.limits();
-                let connection = Connection::new(handle, proto, self.dirty.clone(), stats.clone(), limits);
+                let connection = Connection::new(handle, proto, self.queues.clone(), stats.clone(), limits);
                 connection.mark_dirty();
                 add(&stats.connections_total, 1);
                 let due = now + self.handshake_timeout;

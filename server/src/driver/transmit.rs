@@ -31,7 +31,7 @@ impl Server {
         if !self.flush_unsent() {
             return;
         }
-        let queue = std::mem::take(&mut *self.clients.dirty.borrow_mut());
+        let queue = std::mem::take(&mut self.clients.queues.borrow_mut().dirty);
         let mut queue = queue.into_iter();
         while let Some(handle) = queue.next() {
             let Some(entry) = self.clients.connections.get(&handle) else {
@@ -43,12 +43,11 @@ impl Server {
             let more = self.transmit_connection(&connection);
             self.age_keys(handle, self.clients.context.stats.bytes_sent.get() - before);
             if more {
-                connection.mark_dirty();
+                connection.mark_unsent();
             }
             if self.unsent.is_some() {
                 // The rest keeps its mark, and its place before what becomes dirty later.
-                let mut dirty = self.clients.dirty.borrow_mut();
-                dirty.splice(0..0, queue);
+                self.clients.queues.borrow_mut().dirty.splice(0..0, queue);
                 break;
             }
             self.settle(handle, &connection);
