@@ -24,6 +24,8 @@ use super::{Error, Result, fail};
 const LIMIT: Duration = Duration::from_secs(45);
 /// Chromium on a busy machine.
 const CHROMIUM_LIMIT: Duration = Duration::from_secs(180);
+/// Connections that wait to be accepted: Linux's net.core.somaxconn.
+const BACKLOG: i32 = 4096;
 /// The last line of a program whose work is done.
 const DONE: &str = "done";
 /// What a program gets for its exit: Node 26.10 can hang in it (1 of 18 times on a busy machine), when all is done.
@@ -82,6 +84,9 @@ impl Launchers {
             OtherEnd::None => {}
             OtherEnd::Tcp => {
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+                // A client may connect faster than this end accepts. Beyond the 128 that std asks for, the kernel drops its
+                // packets, and it asks again after a second.
+                SockRef::from(&listener).listen(BACKLOG)?;
                 // An accept() that waits no longer than this.
                 SockRef::from(&listener).set_read_timeout(Some(LIMIT))?;
                 words.push(listener.local_addr()?.port().to_string());
