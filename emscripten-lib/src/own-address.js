@@ -1,12 +1,26 @@
-// Which of the machine's addresses packets to another machine come from: what the system's routes say. A browser has no
-// call for that, but a UDPSocket with a remote address has one of its own; connecting it sends nothing.
+// What a UDPSocket with a remote address gives away when it is opened: the address that a name has, and which of the
+// machine's own addresses packets to it come from, as the system's routes say. A browser has no other call for either, and
+// connecting such a socket sends nothing.
 import { ipFromText, isMapped, mapped, unmapped } from './address.js';
 import { Recent } from './recent.js';
 
 /** @typedef {import('./address.js').Ip} Ip */
 
-/** Discard (RFC 863). */
-const DISCARD_PORT = 9;
+/** Discard (RFC 863): nothing is sent to it. */
+const ANY_PORT = 9;
+
+/**
+ * @param {() => UDPSocketClass} udp throws an errno where there is none
+ * @param {UDPSocketOptions & { remoteAddress: string }} options
+ * @returns {Promise<UDPSocketOpenInfo>} rejects as the browser does
+ */
+export async function askByConnecting(udp, options) {
+  const socket = new (udp())({ remotePort: ANY_PORT, ...options });
+  socket.closed.catch(() => {});
+  const info = await socket.opened;
+  socket.close().catch(() => {});
+  return info;
+}
 
 /**
  * @param {() => UDPSocketClass} udp throws an errno where there is none
@@ -15,11 +29,7 @@ const DISCARD_PORT = 9;
  */
 export async function findOwnAddress(udp, remoteAddress) {
   try {
-    const socket = new (udp())({ remoteAddress, remotePort: DISCARD_PORT });
-    socket.closed.catch(() => {});
-    const { localAddress } = await socket.opened;
-    socket.close().catch(() => {});
-    return ipFromText(String(localAddress));
+    return ipFromText(String((await askByConnecting(udp, { remoteAddress })).localAddress));
   } catch {
     return undefined;
   }

@@ -2,11 +2,9 @@
 import { EAI_AGAIN, EAI_FAIL, EAI_NONAME } from './abi.js';
 import { ipFromText } from './address.js';
 import { bothFamilies } from './dns-resolver.js';
+import { askByConnecting } from './own-address.js';
 
 /** @typedef {import('./dns-resolver.js').Resolver} Resolver */
-
-/** Discard (RFC 863): nothing is sent to it. */
-const ANY_PORT = 9;
 
 /**
  * A UDPSocket with a remote address looks the name up when it is opened and tells what it found; connecting a UDP socket
@@ -21,12 +19,8 @@ export function makeBrowserResolver(udp, explain) {
   const find = async (name, family) => {
     let address;
     try {
-      const socket = new (udp())({
-        remoteAddress: name, remotePort: ANY_PORT, dnsQueryType: family === 4 ? 'ipv4' : 'ipv6',
-      });
-      socket.closed.catch(() => {});
-      address = (await socket.opened).remoteAddress;
-      socket.close().catch(() => {});
+      const info = await askByConnecting(udp, { remoteAddress: name, dnsQueryType: family === 4 ? 'ipv4' : 'ipv6' });
+      address = info.remoteAddress;
     } catch (error) {
       throw errorOf(error, name, explain);
     }
