@@ -272,10 +272,12 @@ return createLibrary({
     const signature = library[name + '__sig'] ?? LibraryManager.library[name + '__sig'];
     // A lookup has an answer where nothing can suspend.
     const catches = !/^(__(syscall|directsockets)_|fd_)/.test(name);
+    // Those that a program without sockets has too.
+    const isOthersToo = name === 'fd_write' || name === '__syscall_ioctl';
     const suspendable = `_${name} = ` +
       `DirectSockets.makeSuspendable(_${name}, '${signature}', {{{ MEMORY64 ? 'true' : 'false' }}}, ${catches});`;
     library[name + '__postset'] =
-      name === 'fd_write' || name === '__syscall_ioctl' ? `if (typeof DirectSockets != 'undefined') { ${suspendable} }` : suspendable;
+      isOthersToo ? `if (typeof DirectSockets != 'undefined') { ${suspendable} }` : suspendable;
 #endif
   }
 

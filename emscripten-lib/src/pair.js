@@ -7,10 +7,8 @@ import {
 } from './abi.js';
 import { ByteQueue } from './byte-queue.js';
 import { DATAGRAM_OVERHEAD, DatagramQueue } from './datagram-queue.js';
-import { SocketBase } from './socket-base.js';
+import { BUFFER_DEFAULT, SocketBase } from './socket-base.js';
 
-/** Linux's net.core.wmem_default and rmem_default. */
-const PAIR_BUFFER = 212992;
 /** Linux leaves so much of SO_SNDBUF to itself (unix_dgram_sendmsg). */
 const SEND_BUFFER_RESERVE = 32;
 
@@ -26,9 +24,9 @@ class PairSocket extends SocketBase {
     this.other = undefined;
     this.closed = false;
     /** SO_SNDBUF: bounds what the other end has not read. */
-    this.sendBuffer = PAIR_BUFFER;
+    this.sendBuffer = BUFFER_DEFAULT;
     /** SO_RCVBUF, which nothing heeds, in Linux either. */
-    this.receiveBuffer = PAIR_BUFFER;
+    this.receiveBuffer = BUFFER_DEFAULT;
   }
 
   /** Bytes that wait to be read here, with what Linux charges for each piece. @returns {number} */

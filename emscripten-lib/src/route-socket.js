@@ -7,7 +7,7 @@ import {
 } from './abi.js';
 import { DatagramQueue } from './datagram-queue.js';
 import { ARPHRD_ETHER, ARPHRD_LOOPBACK, broadcastAddress, interfaceFlags } from './interfaces.js';
-import { SocketBase } from './socket-base.js';
+import { BUFFER_DEFAULT, SocketBase } from './socket-base.js';
 
 /** @typedef {import('./interfaces.js').Interface} Interface */
 /** @typedef {{ portId: number, groups: number }} NetlinkAddress struct sockaddr_nl; the kernel's port is 0 */
@@ -41,8 +41,6 @@ const HEADER_SIZE = 16;
 const IFINFO_SIZE = 16;
 /** What one datagram of a list is filled to: every reader has room for more. */
 const DATAGRAM_SIZE = 4096;
-/** Linux's net.core.wmem_default and rmem_default. */
-const NETLINK_BUFFER = 212992;
 
 /** Numbers of sockets: the first of a Linux process has its process ID. */
 let nextPortId = 1;
@@ -60,8 +58,8 @@ export class RouteSocket extends SocketBase {
     this.closed = false;
     this.portId = 0;
     this.groups = 0;
-    this.sendBuffer = NETLINK_BUFFER;
-    this.receiveBuffer = NETLINK_BUFFER;
+    this.sendBuffer = BUFFER_DEFAULT;
+    this.receiveBuffer = BUFFER_DEFAULT;
     /** @type {DatagramQueue<{ data: Uint8Array }>} */
     this.received = new DatagramQueue(Infinity);
   }

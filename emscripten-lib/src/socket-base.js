@@ -5,6 +5,9 @@ import { ipFromText } from './address.js';
 
 /** @typedef {import('./address.js').Ip} Ip */
 
+/** Linux's net.core.wmem_default and rmem_default: SO_SNDBUF and SO_RCVBUF of a fresh socket that is no TCP. */
+export const BUFFER_DEFAULT = 212992;
+
 export class SocketBase {
   /**
    * @param {object} kind

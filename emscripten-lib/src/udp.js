@@ -8,12 +8,9 @@ import {
 } from './abi.js';
 import { ipFromText, isBroadcast, isLoopback, isMapped, isWildcard, sameIp } from './address.js';
 import { DatagramQueue } from './datagram-queue.js';
-import { SocketBase, literalIp } from './socket-base.js';
+import { BUFFER_DEFAULT, SocketBase, literalIp } from './socket-base.js';
 import { MULTICAST_POLICY, Multicast } from './udp-multicast.js';
 import { UdpPort } from './udp-port.js';
-
-/** Linux's net.core.rmem_default, reported by SO_RCVBUF and SO_SNDBUF of a fresh socket. */
-const BUFFER_DEFAULT = 212992;
 
 /**
  * Asked of the system for every socket, in bytes: it holds what arrives while the program computes and nothing can be
