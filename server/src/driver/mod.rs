@@ -3,13 +3,13 @@
 
 mod commands;
 mod crew;
+mod deadlines;
 mod knocks;
 mod receive;
 mod stop;
 mod transmit;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -32,6 +32,7 @@ use crate::workers::Peers;
 use crate::workers::message::Message;
 use crate::{Certificate, CertificateSource, Config, Overview, Published, app};
 use crew::{Answer, Crew, Numbering};
+use deadlines::Deadlines;
 use knocks::Knocks;
 use receive::Received;
 use transmit::Unsent;
@@ -62,8 +63,8 @@ pub struct Server {
     knocks: Knocks<Received>,
     clients: Clients,
     certificates: Certificates,
-    timers: BinaryHeap<Reverse<(Instant, usize)>>,
-    /// Those of the applications.
+    deadlines: Deadlines,
+    /// The applications' timers.
     waits: Timers,
     pool: LocalPool,
     /// Handlers outside this program.
@@ -103,8 +104,6 @@ struct Entry {
     /// Its number among all that were accepted.
     id: u64,
     since: Instant,
-    /// The timer it last asked for. The heap keeps superseded timers until they come up.
-    timer: Option<Instant>,
     /// When its handshake is given up, until that is complete.
     handshake: Option<Instant>,
     /// Bytes sent since its keys changed.
@@ -113,7 +112,7 @@ struct Entry {
 
 impl Entry {
     fn new(connection: Connection, id: u64, since: Instant, handshake: Instant) -> Self {
-        Self { connection, id, since, timer: None, handshake: Some(handshake), sent_under_keys: 0 }
+        Self { connection, id, since, handshake: Some(handshake), sent_under_keys: 0 }
     }
 }
 
@@ -181,7 +180,7 @@ impl Server {
             knocks: Knocks::default(),
             clients,
             certificates,
-            timers: BinaryHeap::new(),
+            deadlines: Deadlines::default(),
             waits,
             pool,
             gateway: None,
@@ -310,14 +309,7 @@ impl Server {
         let limit = earlier(limit, earlier(self.clients.next_handshake_due(), self.waits.next_due()));
         let limit = earlier(limit, self.crew.as_ref().and_then(|crew| crew.next_report));
         let limit = earlier(limit, self.knocks.next_due());
-        while let Some(&Reverse((due, handle))) = self.timers.peek() {
-            let entry = self.clients.connections.get(&ConnectionHandle(handle));
-            if entry.is_some_and(|entry| entry.timer == Some(due)) {
-                return earlier(Some(due), limit);
-            }
-            self.timers.pop();
-        }
-        limit
+        earlier(limit, self.deadlines.next().map(|(due, _)| due))
     }
 
     /// Waits for whatever the loop has to do next.
@@ -364,15 +356,11 @@ impl Server {
     }
 
     fn expire_timers(&mut self, now: Instant) {
-        while let Some(&Reverse((due, handle))) = self.timers.peek() {
-            if due > now {
-                break;
-            }
-            self.timers.pop();
-            if let Some(entry) = self.clients.connections.get_mut(&ConnectionHandle(handle))
-                && entry.timer == Some(due)
-            {
-                entry.timer = None;
+        while let Some((due, handle)) = self.deadlines.next()
+            && due <= now
+        {
+            self.deadlines.set(handle, None);
+            if let Some(entry) = self.clients.connections.get(&handle) {
                 entry.connection.with_proto(|proto| proto.handle_timeout(now));
                 entry.connection.mark_dirty();
             }

@@ -1,6 +1,5 @@
 //! The loop's way out: what connections have to send, and the endpoint's own answers.
 
-use std::cmp::Reverse;
 use std::io;
 use std::time::Instant;
 
@@ -129,19 +128,13 @@ impl Server {
             drained
         });
         if drained {
+            self.deadlines.set(handle, None);
             if self.clients.connections.remove(&handle).is_some_and(|entry| entry.handshake.is_some()) {
                 self.clients.handshakes -= 1;
             }
             return;
         }
-        let timer = connection.with_proto(quinn_proto::Connection::poll_timeout);
-        let entry = self.clients.connections.get_mut(&handle).expect("the connection is not drained");
-        if entry.timer != timer {
-            entry.timer = timer;
-            if let Some(due) = timer {
-                self.timers.push(Reverse((due, handle.0)));
-            }
-        }
+        self.deadlines.set(handle, connection.with_proto(quinn_proto::Connection::poll_timeout));
     }
 }
 
