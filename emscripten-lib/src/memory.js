@@ -24,7 +24,8 @@ import { ipFromBytes, isWildcard, mapped } from './address.js';
  * @property {Record<'name' | 'namelen' | 'iov' | 'iovlen' | 'control' | 'controllen' | 'flags', number>} msghdr
  *   offsets of struct msghdr
  * @property {Record<'flags' | 'family' | 'socktype' | 'protocol' | 'addrlen' | 'addr' | 'canonname' | 'next' | 'size',
- *   number> & { firstAddressApart: boolean }} addrinfo offsets of struct addrinfo, and what freeaddrinfo() frees: names.js
+ *   number> & { firstAddressApart: boolean }} addrinfo offsets of struct addrinfo, and what freeaddrinfo() frees:
+ *   addrinfo-memory.js
  */
 
 export const SIZE_4 = 16;
