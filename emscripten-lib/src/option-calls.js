@@ -1,12 +1,15 @@
 // getsockopt() and setsockopt(): values out of and into the program's memory, in the C types that options.js gives each.
 import { EFAULT, EINVAL, ENOPROTOOPT } from './abi.js';
 import { guarded } from './guarded.js';
+import { SOCKADDR_STORAGE } from './memory.js';
 import { findOption } from './options.js';
 
 /** struct timeval */
 const TIMEVAL_SIZE = 16;
 /** struct linger */
 const LINGER_SIZE = 8;
+/** What is read of a structure at most: struct group_req with 64-bit pointers. */
+const STRUCT_MAX = 8 + SOCKADDR_STORAGE;
 
 /**
  * @param {object} parts
@@ -29,10 +32,9 @@ export function makeOptionCalls({ memory, descriptors, complete }) {
       let size = Math.min(option.time ? TIMEVAL_SIZE : option.pair ? LINGER_SIZE : 4, room);
       memory.check(pointer, size);
       if (option.time) {
-        if (room < TIMEVAL_SIZE) throw EINVAL;
         const { seconds, microseconds } = option.get(socket);
-        access.writeI64(pointer, seconds);
-        access.writeI64(pointer + 8, microseconds);
+        const timeval = new Uint8Array(new BigInt64Array([BigInt(seconds), BigInt(microseconds)]).buffer);
+        access.bytes().set(timeval.subarray(0, size), pointer);
       } else {
         const values = option.pair ? option.get(socket) : [option.get(socket)];
         if (option.byte && size < 4) size = Math.min(size, 1);
@@ -50,7 +52,7 @@ export function makeOptionCalls({ memory, descriptors, complete }) {
       const size = option.time ? TIMEVAL_SIZE : option.pair ? LINGER_SIZE : option.byte || option.read ? 1 : 4;
       if (length < size) throw EINVAL;
       if (pointer === 0) throw EFAULT;
-      memory.check(pointer, option.read ? length : size);
+      memory.check(pointer, option.read ? Math.min(length, STRUCT_MAX) : size);
       if (option.time) {
         option.set(socket, { seconds: access.readI64(pointer), microseconds: access.readI32(pointer + 8) });
         return 0;
