@@ -86,7 +86,7 @@ test('masks and broadcast addresses', () => {
   assert.equal(broadcastAddress(ip('192.0.2.33').bytes, 28).join('.'), '192.0.2.47');
 });
 
-const RTM_GETADDR = 22, NLM_F_DUMP = 0x300, NLMSG_DONE = 3, RTM_NEWADDR = 20;
+const RTM_GETADDR = 22, NLM_F_REQUEST = 1, NLM_F_DUMP = 0x300, NLMSG_DONE = 3, RTM_NEWADDR = 20;
 
 /** @param {RouteSocket} socket @param {number} family @returns {{ types: number[], longest: number }} of all datagrams */
 function dump(socket, family) {
@@ -94,7 +94,7 @@ function dump(socket, family) {
   const view = new DataView(request.buffer);
   view.setUint32(0, request.length, true);
   view.setUint16(4, RTM_GETADDR, true);
-  view.setUint16(6, NLM_F_DUMP, true);
+  view.setUint16(6, NLM_F_REQUEST | NLM_F_DUMP, true);
   request[16] = family;
   assert.equal(socket.send(request.length, () => request, undefined, 0), request.length);
   const types = [];
@@ -122,10 +122,13 @@ test('a list that is longer than a datagram comes in several, and its end once',
 
 test('a request that is cut off, or says that it is shorter than its head, is passed over', () => {
   const socket = new RouteSocket({ type: SOCK_RAW, queue: new FakeNode() });
-  for (const size of [0, 15, 100]) {
+  for (const size of [0, 15, 21, 100, 20]) {
     const request = new Uint8Array(20);
-    new DataView(request.buffer).setUint32(0, size, true);
+    const view = new DataView(request.buffer);
+    view.setUint32(0, size, true);
+    view.setUint16(4, RTM_GETADDR, true);
+    view.setUint16(6, NLM_F_REQUEST, true);
     socket.send(request.length, () => request, undefined, 0);
-    assert.ok(socket.nothingToReceive(), String(size));
+    assert.equal(socket.nothingToReceive(), size !== 20, String(size));
   }
 });
