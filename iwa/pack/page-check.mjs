@@ -40,12 +40,16 @@ export function checkPage(page, resources) {
 
   /** @typedef {(place: any) => import('./problem.mjs').Position} Locate where something of a text is in the file */
 
-  /** @param {any} element @param {Locate} locate */
-  function visit(element, locate) {
-    const { tagName, attrs = [], childNodes = [], content, sourceCodeLocation: place } = element;
-    // Elements that the parser adds have no place, and no attributes.
-    if (tagName && place) checkElement(tagName, new Map(attrs.map(nameAndValue)), place, childNodes, locate);
-    for (const child of content ? [content, ...childNodes] : childNodes) visit(child, locate);
+  /** In a list, not by recursion: the elements of a page may be deeper in each other than calls can be. */
+  function visit(/** @type {any} */ root, /** @type {Locate} */ locate) {
+    const open = [root];
+    for (let element = open.pop(); element; element = open.pop()) {
+      const { tagName, attrs = [], childNodes = [], content, sourceCodeLocation: place } = element;
+      // Elements that the parser adds have no place, and no attributes.
+      if (tagName && place) checkElement(tagName, new Map(attrs.map(nameAndValue)), place, childNodes, locate);
+      for (let i = childNodes.length - 1; i >= 0; i--) open.push(childNodes[i]);
+      if (content) open.push(content);
+    }
   }
 
   /** @param {string} text @param {Locate} locate */
@@ -155,7 +159,8 @@ function checkAttributes({ tag, attributes, refuse }) {
 
 /** CSS that takes in a style from elsewhere, and what is said of it. */
 const IMPORT_IS_BLOCKED = 'an @import from elsewhere is blocked: put a copy of it into the app';
-const EXTERNAL_IMPORT = /@import\s+(url\(\s*)?["']?\s*(https?:)?\/\//i;
+// Without two spaces in a row that may be empty: each split of many would be tried.
+const EXTERNAL_IMPORT = /@import\s+(?:url\(\s*(?:["']\s*)?|["']\s*)?(?:https?:)?\/\//i;
 
 /**
  * @param {import('./problem.mjs').Resource} style
