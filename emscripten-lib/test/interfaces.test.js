@@ -80,6 +80,16 @@ test('an answer is looked for once, told to all who wait, and looked for anew af
   assert.equal(recent.known('', queues[0]), 2);
 });
 
+test('of many questions few answers are kept', async () => {
+  const recent = new Recent(async (question) => question, new FakeClock().now), queue = new FakeNode();
+  for (let i = 0; i < 1000; i++) {
+    assert.throws(() => recent.known(String(i), queue), (error) => error === EAGAIN);
+    await settled();
+  }
+  assert.equal(recent.known('999', queue), '999');
+  assert.ok(recent.answers.size <= 256, String(recent.answers.size));
+});
+
 test('masks and broadcast addresses', () => {
   assert.deepEqual([0, 8, 20, 32].map((prefix) => netmask(prefix).join('.')),
     ['0.0.0.0', '255.0.0.0', '255.255.240.0', '255.255.255.255']);
