@@ -36,9 +36,9 @@
     'browser-errors.js', 'socket-base.js', 'udp-stripe.js', 'udp-multicast.js', 'udp-port.js', 'udp.js', 'tcp-writer.js',
     'tcp-port.js', 'tcp-listener.js', 'tcp-lifecycle.js', 'tcp.js', 'channel.js', 'pair.js', 'buffer-pool.js', 'memory.js',
     'multicast-options.js', 'options.js', 'interfaces.js', 'interface-requests.js', 'route-socket.js', 'descriptors.js',
-    'guarded.js', 'poll.js', 'epoll.js', 'stdin.js', 'stream-transfer.js', 'syscalls.js', 'addrinfo.js', 'services.js',
-    'made-up-addresses.js', 'dns-message.js', 'dns-resolver.js', 'resolvers.js', 'names.js', 'suspendable.js',
-    'library.js',
+    'guarded.js', 'poll.js', 'epoll.js', 'stdin.js', 'stream-transfer.js', 'option-calls.js', 'syscalls.js', 'addrinfo.js',
+    'addrinfo-memory.js', 'services.js', 'made-up-addresses.js', 'dns-message.js', 'dns-resolver.js', 'resolvers.js',
+    'lookup-wait.js', 'names.js', 'suspendable.js', 'library.js',
 #if ENVIRONMENT_MAY_BE_NODE
     'node/udp-socket.js', 'node/tcp-socket.js', 'node/tcp-server-socket.js', 'node/lookup.js', 'node/interfaces.js',
 #endif
@@ -59,7 +59,7 @@
   // the last one is taken (test/library.test.js looks for those).
   new Function(bundle);
 
-  // What freeaddrinfo() of this Emscripten's libc frees besides the first result: names.js.
+  // What freeaddrinfo() of this Emscripten's libc frees besides the first result: addrinfo-memory.js.
   const firstAddressApart = /ai_addr/.test(read('../system/lib/libc/musl/src/network/freeaddrinfo.c'));
 
   /** Stock library functions that are overridden below and still serve whatever is no socket. */

@@ -24,7 +24,8 @@ import { ipFromBytes, isWildcard, mapped } from './address.js';
  * @property {Record<'name' | 'namelen' | 'iov' | 'iovlen' | 'control' | 'controllen' | 'flags', number>} msghdr
  *   offsets of struct msghdr
  * @property {Record<'flags' | 'family' | 'socktype' | 'protocol' | 'addrlen' | 'addr' | 'canonname' | 'next' | 'size',
- *   number> & { firstAddressApart: boolean }} addrinfo offsets of struct addrinfo, and what freeaddrinfo() frees: names.js
+ *   number> & { firstAddressApart: boolean }} addrinfo offsets of struct addrinfo, and what freeaddrinfo() frees:
+ *   addrinfo-memory.js
  */
 
 export const SIZE_4 = 16;
@@ -49,6 +50,8 @@ const SLAB_TO = 8192;
 
 /** Linux's UIO_MAXIOV. */
 const IOVECS_MAX = 1024;
+/** SSIZE_MAX where pointers have four bytes. */
+const SSIZE_MAX_4 = 0x7fffffff;
 
 export class Memory {
   /** @param {MemoryAccess} access */
@@ -173,6 +176,7 @@ export class Memory {
     for (let i = 0; i < count; i++, pointer += 2 * pointerSize) {
       const base = this.access.readPointer(pointer);
       const length = this.access.readPointer(pointer + pointerSize);
+      if (length < 0 || length > (pointerSize === 4 ? SSIZE_MAX_4 : Number.MAX_SAFE_INTEGER)) throw EINVAL;
       this.check(base, length);
       ranges.push({ pointer: base, length });
     }

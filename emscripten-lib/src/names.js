@@ -1,20 +1,20 @@
 // getaddrinfo(), getnameinfo() and what libc builds on them (gethostbyname, gethostbyaddr): strings and hints in, a lookup,
-// a list in the program's memory out. What the answer is, is addrinfo.js's; who is asked, the resolver's. As everywhere
-// a call is an attempt: numbers, localhost and everything wrong are answered at once, a name waits for the resolver, and
-// where the program cannot wait a made-up address stands for the name.
+// a list in the program's memory out. What the answer is, is addrinfo.js's; how it is stored, addrinfo-memory.js's; who is
+// asked, the resolver's. As everywhere a call is an attempt: numbers, localhost and everything wrong are answered at once,
+// a name waits for the resolver (lookup-wait.js), and where the program cannot wait a made-up address stands for the name.
 import {
-  AF_INET, AF_INET6, EAGAIN, EAI_BADFLAGS, EAI_FAIL, EAI_FAMILY, EAI_MEMORY, EAI_NONAME, EAI_OVERFLOW, NI_DGRAM,
-  NI_NAMEREQD, NI_NOFQDN, NI_NUMERICHOST, NI_NUMERICSERV,
+  AF_INET, AF_INET6, EAI_BADFLAGS, EAI_FAMILY, EAI_NONAME, NI_DGRAM, NI_NAMEREQD, NI_NOFQDN, NI_NUMERICHOST, NI_NUMERICSERV,
 } from './abi.js';
-import { DEFAULT_HINTS, finishLookup, isLocalhost, listResults, prepareLookup } from './addrinfo.js';
+import { finishLookup, isLocalhost, listResults, prepareLookup } from './addrinfo.js';
+import { makeAddrInfoMemory } from './addrinfo-memory.js';
 import { ip4FromNumbers, ipFromBytes, mapped } from './address.js';
-import { SIZE_4, SIZE_6, SOCKADDR_MAX } from './memory.js';
+import { makeLookupWait } from './lookup-wait.js';
+import { SIZE_4, SIZE_6 } from './memory.js';
 
 /** @typedef {import('./address.js').Ip} Ip */
 /** @typedef {import('./addrinfo.js').AddrInfo} AddrInfo */
-/** @typedef {import('./addrinfo.js').Lookup} Lookup */
-/** @typedef {{ ips: Ip[], canonname?: string }} Found */
-/** @typedef {(bytes: number) => number} Malloc */
+/** @typedef {import('./lookup-wait.js').Found} Found */
+/** @typedef {import('./addrinfo-memory.js').Malloc} Malloc */
 
 /** 255.255.255.255, as struct in_addr. */
 const BROADCAST = -1;
@@ -32,97 +32,8 @@ const KNOWN_NI_FLAGS = NI_NUMERICHOST | NI_NUMERICSERV | NI_NOFQDN | NI_NAMEREQD
  */
 export function makeNames({ memory, attempter, resolver, services, madeUp }) {
   const { access } = memory;
-  const layout = access.addrinfo;
-
-  /** @param {number} pointer @returns {string | undefined} undefined for a null pointer */
-  function readText(pointer) {
-    if (pointer === 0) return undefined;
-    const bytes = access.bytes();
-    // Copied, because TextDecoder refuses the memory that threads share.
-    return new TextDecoder().decode(bytes.slice(pointer, bytes.indexOf(0, pointer)));
-  }
-
-  /** @param {string} text @param {number} pointer @param {number} room bytes */
-  function writeText(text, pointer, room) {
-    const bytes = new TextEncoder().encode(`${text}\0`);
-    if (bytes.length > room) throw EAI_OVERFLOW;
-    access.bytes().set(bytes, pointer);
-  }
-
-  /** @param {number} pointer @returns {import('./addrinfo.js').Hints} */
-  function readHints(pointer) {
-    if (pointer === 0) return DEFAULT_HINTS;
-    const [flags, family, socktype, protocol] = [layout.flags, layout.family, layout.socktype, layout.protocol]
-      .map((offset) => access.readI32(pointer + offset));
-    return { flags, family, socktype, protocol };
-  }
-
-  /**
-   * Stores the list so that libc's freeaddrinfo() frees it: Emscripten's up to 6.0.8 frees the first address and then the
-   * first result, whose block therefore holds all the rest; later ones free the first result alone.
-   * @param {AddrInfo[]} results
-   * @param {number} resultPointer
-   * @param {Malloc} malloc
-   */
-  function writeResults(results, resultPointer, malloc) {
-    const canonname = new TextEncoder().encode(`${results[0].canonname ?? ''}\0`);
-    const block = malloc(results.length * (layout.size + SOCKADDR_MAX) + canonname.length);
-    if (!block) throw EAI_MEMORY;
-    const addresses = block + results.length * layout.size;
-    const names = addresses + results.length * SOCKADDR_MAX;
-    const first = layout.firstAddressApart ? malloc(SOCKADDR_MAX) : addresses;
-    // Without a second block the first could be freed by no one.
-    if (!first) throw EAI_MEMORY;
-    access.bytes().set(canonname, names);
-    results.forEach(({ flags, socktype, protocol, port, ip, scope }, index) => {
-      const result = block + index * layout.size;
-      const address = index === 0 ? first : addresses + index * SOCKADDR_MAX;
-      const length = memory.writeEndpoint({ ip, port }, address, SOCKADDR_MAX);
-      if (ip.family === 6) access.writeI32(address + 24, scope);
-      access.writeI32(result + layout.flags, flags);
-      access.writeI32(result + layout.family, ip.family === 4 ? AF_INET : AF_INET6);
-      access.writeI32(result + layout.socktype, socktype);
-      access.writeI32(result + layout.protocol, protocol);
-      access.writeI32(result + layout.addrlen, length);
-      access.writeSize(result + layout.addr, address);
-      access.writeSize(result + layout.canonname, index === 0 && results[0].canonname !== undefined ? names : 0);
-      access.writeSize(result + layout.next, index + 1 < results.length ? result + layout.size : 0);
-    });
-    access.writeSize(resultPointer, block);
-  }
-
-  /**
-   * Waits for a lookup.
-   * @param {string} name
-   * @param {0 | 4 | 6} family
-   * @param {(found: Promise<Found>) => number} instead the answer where the program cannot wait
-   * @param {(found: Found | undefined, error: number) => number} answer
-   * @returns {number | Promise<number>}
-   */
-  function wait(name, family, instead, answer) {
-    const found = resolver()(name, family);
-    /** @type {{ found?: Found, error: number } | undefined} */
-    let outcome;
-    let abandoned = false;
-    const queue = new Queue();
-    found.then((value) => {
-      outcome = { found: value, error: 0 };
-    }, (error) => {
-      outcome = { error: typeof error === 'number' ? error : EAI_FAIL };
-    }).then(() => queue.notifyListeners(0));
-    const giveUp = () => {
-      abandoned = true;
-      queue.notifyListeners(0);
-      return instead(found);
-    };
-    // Two ways to find that the program cannot wait: a caller whom no thread waits for, and a SuspendError.
-    const waiting = attempter.call(() => {
-      if (abandoned) return 0;
-      if (!outcome) throw EAGAIN;
-      return answer(outcome.found, outcome.error);
-    }, { queue, nonblocking: false, timeout: 0, late: giveUp });
-    return typeof waiting === 'number' ? waiting : Object.assign(waiting, { instead: giveUp });
-  }
+  const { readText, writeText, readHints, writeResults } = makeAddrInfoMemory(memory);
+  const wait = makeLookupWait(attempter, resolver);
 
   /** @template {number | Promise<number>} T @param {() => T} call @returns {T | number} a thrown EAI_* is returned */
   function guard(call) {
@@ -230,27 +141,4 @@ export function makeNames({ memory, attempter, resolver, services, madeUp }) {
 /** @param {Ip} ip IPv4 @returns {number} struct in_addr as the program's memory has it */
 function inAddr({ bytes }) {
   return new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true);
-}
-
-/**
- * Those who wait for one lookup.
- * @typedef {import('./attempt.js').WaitQueue} WaitQueue
- * @implements {WaitQueue}
- */
-class Queue {
-  constructor() {
-    this.listeners = new Set();
-  }
-
-  /** @param {(flags: number) => void} callback */
-  addListener(callback) {
-    const entry = { callback };
-    this.listeners.add(entry);
-    return { listeners: this.listeners, entry };
-  }
-
-  /** @param {number} flags */
-  notifyListeners(flags) {
-    for (const { callback } of [...this.listeners]) callback(flags);
-  }
 }

@@ -1,10 +1,12 @@
 // poll(), and with it select(), pselect() and ppoll(), which Emscripten's libc builds on it. It differs from the stock
 // one in its timers (timers.js) and in that an answer known at once is a number, never a Promise: poll() then may be
 // called where nothing can suspend. Any FS stream may take part: sockets, pipes, files, terminals.
-import { EAGAIN, EFAULT, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, WRITABLE } from './abi.js';
+import { EAGAIN, EFAULT, EINVAL, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, WRITABLE } from './abi.js';
 
 /** struct pollfd: fd, events, revents. */
 const POLLFD_SIZE = 8;
+/** More than any limit of open files lets a program have, which is Linux's limit here: RLIMIT_NOFILE. */
+const COUNT_MAX = 1 << 20;
 
 /**
  * @param {any} FS
@@ -33,15 +35,17 @@ export function makePoll(FS, access, attempter) {
     return found;
   }
 
-  /** @param {number} fds @param {number} count */
-  function isFault(fds, count) {
-    return count > 0 && (fds <= 0 || fds + count * POLLFD_SIZE > access.bytes().length);
+  /** @param {number} fds @param {number} count a nfds_t, which may arrive as a signed number @returns {number} errno or 0 */
+  function faultOf(fds, count) {
+    if (count < 0 || count > COUNT_MAX) return EINVAL;
+    return count > 0 && (fds <= 0 || fds + count * POLLFD_SIZE > access.bytes().length) ? EFAULT : 0;
   }
 
   return {
     /** @param {number} fds @param {number} count @returns {number} */
     probe(fds, count) {
-      return isFault(fds, count) ? -EFAULT : probe(fds, count);
+      const errno = faultOf(fds, count);
+      return errno !== 0 ? -errno : probe(fds, count);
     },
 
     /**
@@ -51,7 +55,8 @@ export function makePoll(FS, access, attempter) {
      * @returns {number | Promise<number>}
      */
     poll(fds, count, timeout) {
-      if (isFault(fds, count)) return -EFAULT;
+      const errno = faultOf(fds, count);
+      if (errno !== 0) return -errno;
       const found = probe(fds, count);
       if (found > 0 || timeout === 0) return found;
       const queues = new Set();

@@ -2,8 +2,8 @@
 // getifaddrs() and if_nameindex() ask it for the interfaces and their addresses. Nothing changes while it is open, so that
 // a socket that has joined a group of notifications hears none. No browser, no wasm memory: datagrams in and out.
 import {
-  AF_INET, AF_INET6, AF_NETLINK, AF_UNSPEC, EAGAIN, EBADF, ECONNREFUSED, EINVAL, EMSGSIZE, ENODEV, EOPNOTSUPP, MSG_OOB,
-  POLLNVAL, READABLE,
+  AF_INET, AF_INET6, AF_NETLINK, AF_UNSPEC, EAGAIN, EBADF, ECONNREFUSED, EINVAL, EMSGSIZE, ENOBUFS, ENODEV, EOPNOTSUPP,
+  MSG_OOB, POLLNVAL, READABLE,
 } from './abi.js';
 import { DatagramQueue } from './datagram-queue.js';
 import { ARPHRD_ETHER, ARPHRD_LOOPBACK, broadcastAddress, interfaceFlags } from './interfaces.js';
@@ -15,9 +15,15 @@ import { BUFFER_DEFAULT, SocketBase } from './socket-base.js';
 // linux/netlink.h and linux/rtnetlink.h.
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
+const NLM_F_REQUEST = 1;
 const NLM_F_MULTI = 2;
 const NLM_F_ACK = 4;
+/** Either of its bits asks for a list. */
 const NLM_F_DUMP = 0x300;
+/** Of an answer that has no more of the request than its header. */
+const NLM_F_CAPPED = 0x100;
+/** Smaller types are netlink's own, and ask for nothing. */
+const NLMSG_MIN_TYPE = 16;
 const RTM_NEWLINK = 16;
 const RTM_GETLINK = 18;
 const RTM_NEWADDR = 20;
@@ -37,7 +43,7 @@ const RT_SCOPE_HOST = 254;
 
 /** struct nlmsghdr: length, type, flags, sequence number, port. */
 const HEADER_SIZE = 16;
-/** struct ifinfomsg behind it, of which a request may have the first byte alone. */
+/** struct ifinfomsg behind it, of which a request for a list may have the first byte alone. */
 const IFINFO_SIZE = 16;
 /** What one datagram of a list is filled to: every reader has room for more. */
 const DATAGRAM_SIZE = 4096;
@@ -61,14 +67,14 @@ export class RouteSocket extends SocketBase {
     this.sendBuffer = BUFFER_DEFAULT;
     this.receiveBuffer = BUFFER_DEFAULT;
     /** @type {DatagramQueue<{ data: Uint8Array }>} */
-    this.received = new DatagramQueue(Infinity);
+    this.received = new DatagramQueue(BUFFER_DEFAULT);
   }
 
   /** @param {NetlinkAddress} local */
   beginBind({ portId, groups }) {
     if (this.closed) throw EBADF;
-    if (this.portId !== 0 && portId !== 0 && portId !== this.portId) throw EINVAL;
-    this.portId = portId || this.portId || nextPortId++;
+    if (this.portId !== 0 && portId !== this.portId) throw EINVAL;
+    this.portId = portId || nextPortId++;
     this.groups = groups;
   }
 
@@ -142,25 +148,43 @@ export class RouteSocket extends SocketBase {
     return length;
   }
 
-  /** @param {DataView} request one message */
+  /**
+   * netlink_rcv_skb, rtnetlink_rcv_msg: what is no request, or has no family, is passed over.
+   * @param {DataView} request one message
+   */
   answer(request) {
     const type = request.getUint16(4, true), flags = request.getUint16(6, true);
-    const family = request.byteLength > HEADER_SIZE ? request.getUint8(HEADER_SIZE) : AF_UNSPEC;
-    const interfaces = this.interfaces ?? [];
-    if ((flags & NLM_F_DUMP) === NLM_F_DUMP && type === RTM_GETLINK) {
-      this.list(request, interfaces.map((one) => this.message(request, RTM_NEWLINK, NLM_F_MULTI, link(one))));
-    } else if ((flags & NLM_F_DUMP) === NLM_F_DUMP && type === RTM_GETADDR) {
-      this.list(request, interfaces.flatMap((one) => one.addresses
-        .filter(({ ip }) => family === AF_UNSPEC || family === familyOf(ip))
-        .map((address) => this.message(request, RTM_NEWADDR, NLM_F_MULTI, addressOf(one, address)))));
-    } else if (type === RTM_GETLINK && request.byteLength >= HEADER_SIZE + IFINFO_SIZE) {
-      const index = request.getInt32(HEADER_SIZE + 4, true);
-      const one = interfaces.find((each) => each.index === index);
-      if (one) this.deliver(this.message(request, RTM_NEWLINK, 0, link(one)));
-      if (!one || flags & NLM_F_ACK) this.acknowledge(request, one ? 0 : ENODEV);
-    } else {
-      this.acknowledge(request, EOPNOTSUPP);
+    const asks = (flags & NLM_F_REQUEST) !== 0 && type >= NLMSG_MIN_TYPE && request.byteLength > HEADER_SIZE;
+    if (asks && flags & NLM_F_DUMP && (type === RTM_GETLINK || type === RTM_GETADDR)) {
+      this.list(request, type === RTM_GETLINK ? this.links(request) : this.addresses(request));
+      return;
     }
+    const errno = asks ? this.answerAlone(request, type) : 0;
+    if (errno !== 0 || flags & NLM_F_ACK) this.acknowledge(request, errno);
+  }
+
+  /** @param {DataView} request @returns {number[][]} a message for each interface */
+  links(request) {
+    return (this.interfaces ?? []).map((one) => this.message(request, RTM_NEWLINK, NLM_F_MULTI, link(one)));
+  }
+
+  /** @param {DataView} request @returns {number[][]} a message for each address of the family that is asked for */
+  addresses(request) {
+    const family = request.getUint8(HEADER_SIZE);
+    return (this.interfaces ?? []).flatMap((one) => one.addresses
+      .filter(({ ip }) => family === AF_UNSPEC || family === familyOf(ip))
+      .map((address) => this.message(request, RTM_NEWADDR, NLM_F_MULTI, addressOf(one, address))));
+  }
+
+  /** @param {DataView} request for no list @param {number} type @returns {number} errno, 0: it was answered */
+  answerAlone(request, type) {
+    if (type !== RTM_GETLINK) return EOPNOTSUPP;
+    if (request.byteLength < HEADER_SIZE + IFINFO_SIZE) return EINVAL;
+    const index = request.getInt32(HEADER_SIZE + 4, true);
+    const one = this.interfaces?.find((each) => each.index === index);
+    if (!one) return ENODEV;
+    this.deliver(this.message(request, RTM_NEWLINK, 0, link(one)));
+    return 0;
   }
 
   /** Sends what fits together, and then the end. @param {DataView} request @param {number[][]} messages */
@@ -178,10 +202,11 @@ export class RouteSocket extends SocketBase {
     this.deliver(this.message(request, NLMSG_DONE, NLM_F_MULTI, u32(0)));
   }
 
-  /** @param {DataView} request @param {number} errno 0: it was done */
+  /** An error has the whole request in it. @param {DataView} request @param {number} errno 0: it was done */
   acknowledge(request, errno) {
-    const header = [...new Uint8Array(request.buffer, request.byteOffset, HEADER_SIZE)];
-    this.deliver(this.message(request, NLMSG_ERROR, 0, [...u32(-errno), ...header]));
+    const length = errno === 0 ? HEADER_SIZE : request.byteLength;
+    const bytes = [...new Uint8Array(request.buffer, request.byteOffset, length)];
+    this.deliver(this.message(request, NLMSG_ERROR, errno === 0 ? NLM_F_CAPPED : 0, [...u32(-errno), ...bytes]));
   }
 
   /**
@@ -194,9 +219,10 @@ export class RouteSocket extends SocketBase {
     return padded([...u32(size), ...u16(type), ...u16(flags), ...u32(sequence), ...u32(this.portId), ...payload]);
   }
 
-  /** @param {number[]} bytes */
+  /** What a program asks for and does not read is dropped, and it is told so (netlink_overrun). @param {number[]} bytes */
   deliver(bytes) {
-    this.received.push({ data: Uint8Array.from(bytes) });
+    this.received.limit = this.receiveBuffer;
+    if (!this.received.push({ data: Uint8Array.from(bytes) })) this.error = ENOBUFS;
     this.queue.notifyListeners(READABLE);
   }
 

@@ -1,16 +1,16 @@
 // The socket syscalls: pointers and sockaddrs in, one attempt, results out. What a call means is the socket's business
-// (udp.js, tcp.js, pair.js, route-socket.js), whether and how it waits is attempt.js's. Each returns a number, negative errno for failure, or a Promise of
-// one when it has to wait.
+// (udp.js, tcp.js, pair.js, route-socket.js), whether and how it waits is attempt.js's. Each returns a number, negative
+// errno for failure, or a Promise of one when it has to wait.
 import {
-  AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, EAFNOSUPPORT, EAGAIN, EFAULT, EINPROGRESS, EINVAL, EISCONN, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP,
-  EPROTONOSUPPORT, ESOCKTNOSUPPORT, IPPROTO_TCP, IPPROTO_UDP, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_TRUNC, NETLINK_ROUTE, O_NONBLOCK,
-  SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM,
+  AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, EAFNOSUPPORT, EAGAIN, EFAULT, EINPROGRESS, EINVAL, EISCONN, EMSGSIZE, EOPNOTSUPP,
+  EPROTONOSUPPORT, ESOCKTNOSUPPORT, IPPROTO_TCP, IPPROTO_UDP, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_TRUNC,
+  NETLINK_ROUTE, O_NONBLOCK, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM,
 } from './abi.js';
 import { ipFromText, mapped } from './address.js';
 import { guarded } from './guarded.js';
 import { answerRequest } from './interface-requests.js';
 import { SOCKADDR_MAX, SOCKADDR_STORAGE } from './memory.js';
-import { findOption } from './options.js';
+import { makeOptionCalls } from './option-calls.js';
 import { connectPair, makePairEnd } from './pair.js';
 import { RouteSocket } from './route-socket.js';
 import { makeStreamTransfer } from './stream-transfer.js';
@@ -25,8 +25,6 @@ const TYPE_MASK = 0xf;
 const DATAGRAM_MAX = 0xffff;
 /** Linux's IPPROTO_MAX. */
 const PROTOCOLS = 263;
-const TIMEVAL_SIZE = 16;
-const LINGER_SIZE = 8;
 
 /** What socketpair() makes of each type: raw ones are datagrams (unix_create). */
 const PAIR_TYPES = new Map([
@@ -105,7 +103,8 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       report?.(message, stored < data.byteLength);
       return flags & MSG_TRUNC ? data.byteLength : stored;
     }, {
-      queue: socket.queue, nonblocking, timeout: socket.receiveTimeout, hopeless: () => socket.nothingToReceive(), gather: true,
+      queue: socket.queue, nonblocking, timeout: socket.receiveTimeout, gather: true,
+      hopeless: () => socket.nothingToReceive(),
     });
   }
 
@@ -364,52 +363,7 @@ export function makeSyscalls({ memory, descriptors, attempter, createUdp, create
       });
     })),
 
-    getsockopt: guarded((/** @type {number} */ fd, /** @type {number} */ level, /** @type {number} */ optname,
-      /** @type {number} */ pointer, /** @type {number} */ lengthPointer) => {
-      const { node: { socket } } = descriptors.get(fd);
-      memory.check(lengthPointer, 4);
-      const room = access.readI32(lengthPointer);
-      if (room < 0) throw EINVAL;
-      const option = findOption(socket, level, optname);
-      if (!option.get) throw ENOPROTOOPT;
-      let size = Math.min(option.time ? TIMEVAL_SIZE : option.pair ? LINGER_SIZE : 4, room);
-      memory.check(pointer, size);
-      if (option.time) {
-        if (room < TIMEVAL_SIZE) throw EINVAL;
-        const { seconds, microseconds } = option.get(socket);
-        access.writeI64(pointer, seconds);
-        access.writeI64(pointer + 8, microseconds);
-      } else {
-        const values = option.pair ? option.get(socket) : [option.get(socket)];
-        if (option.byte && size < 4) size = Math.min(size, 1);
-        for (let i = 0; i < size; i++) access.bytes()[pointer + i] = values[i >> 2] >> (8 * (i & 3));
-      }
-      access.writeI32(lengthPointer, size);
-      return 0;
-    }),
-
-    setsockopt: guarded((/** @type {number} */ fd, /** @type {number} */ level, /** @type {number} */ optname,
-      /** @type {number} */ pointer, /** @type {number} */ length) => {
-      const { node: { socket } } = descriptors.get(fd);
-      const option = findOption(socket, level, optname);
-      if (!option.set) throw ENOPROTOOPT;
-      const size = option.time ? TIMEVAL_SIZE : option.pair ? LINGER_SIZE : option.byte || option.read ? 1 : 4;
-      if (length < size) throw EINVAL;
-      if (pointer === 0) throw EFAULT;
-      memory.check(pointer, option.read ? length : size);
-      if (option.time) {
-        option.set(socket, { seconds: access.readI64(pointer), microseconds: access.readI32(pointer + 8) });
-        return 0;
-      }
-      if (option.pair) {
-        option.set(socket, [access.readI32(pointer), access.readI32(pointer + 4)]);
-        return 0;
-      }
-      const value = option.read ? option.read(memory, pointer, length)
-        : option.byte && length < 4 ? access.bytes()[pointer] : access.readI32(pointer);
-      const attempt = option.set(socket, value);
-      return attempt ? complete(socket, attempt) : 0;
-    }),
+    ...makeOptionCalls({ memory, descriptors, complete }),
 
     /** ioctl() with a request that isInterfaceRequest() knows. */
     requestInterface: guarded((/** @type {number} */ fd, /** @type {number} */ request, /** @type {number} */ pointer) => {

@@ -165,22 +165,8 @@ export class TcpLifecycle extends SocketBase {
     const { TCPSocket, capacity } = this.platform.clients();
     const { madeUp } = this.platform;
     const host = madeUp.find(ip)?.name ?? unmapped(ip).text;
-    /** @type {TCPSocketOptions} */
-    // Nagle's algorithm is a matter of speed alone, and off before the program can say so costs it nothing.
-    const options = { noDelay: true };
-    if (this.keepAlive) options.keepAliveDelay = this.keepIdle * 1000;
-    if (this.askedSendBuffer) options.sendBufferSize = this.askedSendBuffer;
-    if (this.askedReceiveBuffer) options.receiveBufferSize = this.askedReceiveBuffer;
-    const { local, listener } = this;
-    if (local && (local.port !== 0 || !isWildcard(local.ip))) {
-      if (!TCPSocket.bindsLocally) {
-        this.platform.explain(`connect ${host}:${peer.port}: EADDRNOTAVAIL: the socket is bound to ` +
-          `${local.ip.text}:${local.port}, and the browser chooses the local address of a connection: leave out bind()`);
-        throw EADDRNOTAVAIL;
-      }
-      options.localAddress = unmapped(local.ip).text;
-      options.localPort = local.port;
-    }
+    const options = this.connectOptions(TCPSocket, host, peer.port);
+    const { listener } = this;
     this.listener = undefined;
     listener?.close();
     // Port 0 is refused here: the browser's TypeError says nothing more.
@@ -216,8 +202,33 @@ export class TcpLifecycle extends SocketBase {
   }
 
   /**
-   * Attempt: 0 once connected; EAGAIN while the browser has not answered.
+   * What the program has asked for before connect(), as the browser takes it.
+   * @param {TCPSocketClass} TCPSocket
+   * @param {string} host where to, for the message
+   * @param {number} port
+   * @returns {TCPSocketOptions}
    */
+  connectOptions(TCPSocket, host, port) {
+    /** @type {TCPSocketOptions} */
+    // Nagle's algorithm is a matter of speed alone, and off before the program can say so costs it nothing.
+    const options = { noDelay: true };
+    if (this.keepAlive) options.keepAliveDelay = this.keepIdle * 1000;
+    if (this.askedSendBuffer) options.sendBufferSize = this.askedSendBuffer;
+    if (this.askedReceiveBuffer) options.receiveBufferSize = this.askedReceiveBuffer;
+    const { local } = this;
+    if (local && (local.port !== 0 || !isWildcard(local.ip))) {
+      if (!TCPSocket.bindsLocally) {
+        this.platform.explain(`connect ${host}:${port}: EADDRNOTAVAIL: the socket is bound to ` +
+          `${local.ip.text}:${local.port}, and the browser chooses the local address of a connection: leave out bind()`);
+        throw EADDRNOTAVAIL;
+      }
+      options.localAddress = unmapped(local.ip).text;
+      options.localPort = local.port;
+    }
+    return options;
+  }
+
+  /** Attempt: 0 once connected; EAGAIN while the browser has not answered. */
   finishConnect() {
     if (this.state === 'closed') throw EBADF;
     if (this.state === 'connecting') throw EAGAIN;

@@ -107,8 +107,6 @@ export class TcpWriter {
     this.inPipe = 0;
     /** `room` is no longer sure, only very likely. */
     this.presumed = false;
-    /** A write had to wait for the pipe, and the program has not paused since: the peer reads slower than it is sent to. */
-    this.backedUp = false;
     /** When the last write ended, when the last bytes came, and the oldest of `buffer`; ms. */
     this.lastWrite = -Infinity;
     this.lastSend = -Infinity;
@@ -158,7 +156,7 @@ export class TcpWriter {
 
   /** The peer has sent something: an answer to what it has read, if that was little and the pipe took it at once. */
   heard() {
-    if (this.flying || this.filled > 0 || this.backedUp || this.inPipe > ANSWERED_MAX) return;
+    if (this.flying || this.filled > 0 || this.inPipe > ANSWERED_MAX) return;
     this.presumeDrained();
   }
 
@@ -188,7 +186,6 @@ export class TcpWriter {
         });
         return;
       }
-      this.backedUp = false;
       this.presumeDrained();
     }
     this.cancelAlarm();
@@ -256,7 +253,6 @@ export class TcpWriter {
         this.room = 0;
         this.inPipe = PIPE_MIN;
         this.retry = RETRY_MIN;
-        this.backedUp = !atOnce;
         if (!atOnce) {
           const time = performance.now() - begun;
           this.quiet = Math.min(Math.max(time, QUIET_MIN), QUIET_MAX);
@@ -273,7 +269,6 @@ export class TcpWriter {
   pipeWasFull() {
     this.room = 0;
     this.inPipe = PIPE_MIN;
-    this.backedUp = true;
   }
 
   /** The chunk was dropped: the pipe was full. */

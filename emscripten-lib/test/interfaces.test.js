@@ -80,13 +80,23 @@ test('an answer is looked for once, told to all who wait, and looked for anew af
   assert.equal(recent.known('', queues[0]), 2);
 });
 
+test('of many questions few answers are kept', async () => {
+  const recent = new Recent(async (question) => question, new FakeClock().now), queue = new FakeNode();
+  for (let i = 0; i < 1000; i++) {
+    assert.throws(() => recent.known(String(i), queue), (error) => error === EAGAIN);
+    await settled();
+  }
+  assert.equal(recent.known('999', queue), '999');
+  assert.ok(recent.answers.size <= 256, String(recent.answers.size));
+});
+
 test('masks and broadcast addresses', () => {
   assert.deepEqual([0, 8, 20, 32].map((prefix) => netmask(prefix).join('.')),
     ['0.0.0.0', '255.0.0.0', '255.255.240.0', '255.255.255.255']);
   assert.equal(broadcastAddress(ip('192.0.2.33').bytes, 28).join('.'), '192.0.2.47');
 });
 
-const RTM_GETADDR = 22, NLM_F_DUMP = 0x300, NLMSG_DONE = 3, RTM_NEWADDR = 20;
+const RTM_GETADDR = 22, NLM_F_REQUEST = 1, NLM_F_DUMP = 0x300, NLMSG_DONE = 3, RTM_NEWADDR = 20;
 
 /** @param {RouteSocket} socket @param {number} family @returns {{ types: number[], longest: number }} of all datagrams */
 function dump(socket, family) {
@@ -94,7 +104,7 @@ function dump(socket, family) {
   const view = new DataView(request.buffer);
   view.setUint32(0, request.length, true);
   view.setUint16(4, RTM_GETADDR, true);
-  view.setUint16(6, NLM_F_DUMP, true);
+  view.setUint16(6, NLM_F_REQUEST | NLM_F_DUMP, true);
   request[16] = family;
   assert.equal(socket.send(request.length, () => request, undefined, 0), request.length);
   const types = [];
@@ -122,10 +132,13 @@ test('a list that is longer than a datagram comes in several, and its end once',
 
 test('a request that is cut off, or says that it is shorter than its head, is passed over', () => {
   const socket = new RouteSocket({ type: SOCK_RAW, queue: new FakeNode() });
-  for (const size of [0, 15, 100]) {
+  for (const size of [0, 15, 21, 100, 20]) {
     const request = new Uint8Array(20);
-    new DataView(request.buffer).setUint32(0, size, true);
+    const view = new DataView(request.buffer);
+    view.setUint32(0, size, true);
+    view.setUint16(4, RTM_GETADDR, true);
+    view.setUint16(6, NLM_F_REQUEST, true);
     socket.send(request.length, () => request, undefined, 0);
-    assert.ok(socket.nothingToReceive(), String(size));
+    assert.equal(socket.nothingToReceive(), size !== 20, String(size));
   }
 });

@@ -190,7 +190,7 @@ test('an answer that comes while bytes wait proves nothing', async () => {
 test('bulk data leaves no short chunk behind', async () => {
   const pipe = new FakePipe();
   const { send, check, timers } = makeWriter(pipe, learnt());
-  for (const size of [700_000, 614_400, 680_000, 1_300_000]) {
+  for (const size of [700_000, 614_400, 624_400, 680_000, 1_300_000]) {
     send(size);
     await pipe.drainAll();
     assert.equal(timers.alarms.size, 0, `${size} bytes`);
@@ -254,11 +254,49 @@ test('idle() resolves when everything is handed over, or lost with the connectio
   assert.equal(writer.outstanding, 0);
 });
 
+test('what a program that never pauses sends is not held back for ever', async (t) => {
+  let now = 1000;
+  t.mock.method(performance, 'now', () => now);
+  const pipe = new FakePipe();
+  const { send, check, timers } = makeWriter(pipe, learnt());
+  send(65_536);
+  await pipe.drainAll();
+  const begun = now;
+  for (; pipe.length === 0 && now < begun + 1000; now += 5) {
+    send(10);
+    for (const alarm of [...timers.alarms].filter(({ deadline }) => deadline <= now)) {
+      timers.cancel(alarm);
+      alarm.callback();
+    }
+    await task();
+  }
+  assert.ok(pipe.length > 0);
+  await pipe.drainAll();
+  assert.equal(pipe.drops, 0);
+  check();
+});
+
 function learnt() {
   const capacity = new Capacity();
   capacity.learn(65_537, 65_537, false);
   return capacity;
 }
+
+test('a connection is kept open for longer where the pipe drained slowly', async (t) => {
+  let now = 1000;
+  t.mock.method(performance, 'now', () => now);
+  const times = [];
+  for (const taken of [10, 100]) {
+    const pipe = new FakePipe();
+    const { writer, send } = makeWriter(pipe, learnt());
+    send(300_000);
+    now += taken;
+    await pipe.drainAll();
+    times.push(writer.drainTime());
+  }
+  assert.ok(times[0] > 0);
+  assert.ok(times[1] > 2 * times[0], String(times));
+});
 
 test('a connection is kept open while the pipe may hold bytes, the longer the more there may be', async (t) => {
   t.mock.method(performance, 'now', () => 1000);

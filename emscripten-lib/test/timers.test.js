@@ -1,7 +1,7 @@
 // Timers: they fire when due, and a cancelled one leaves nothing that piles up.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseSleeper, makeTimers } from '../src/timers.js';
+import { chooseLater, chooseSleeper, makeTimers } from '../src/timers.js';
 import { FakeClock } from './support.js';
 
 function setup() {
@@ -68,6 +68,21 @@ test('an alarm of many days does not wake anyone before its time', () => {
   clock.advance(1);
   assert.equal(fired, true);
   assert.ok(lengths.every((ms) => ms <= 0x7fffffff), String(lengths));
+});
+
+test('on Node, later is after all that is there already, in the order in which it was asked for', async () => {
+  const later = chooseLater({ isNode: true });
+  /** @type {string[]} */
+  const order = [];
+  await new Promise((resolve) => {
+    later(() => order.push('one'));
+    later(() => {
+      order.push('two');
+      resolve(undefined);
+    });
+    queueMicrotask(() => queueMicrotask(() => order.push('what was there')));
+  });
+  assert.deepEqual(order, ['what was there', 'one', 'two']);
 });
 
 test('the sleepers of Node and of browsers wake', async () => {

@@ -400,6 +400,19 @@ test('stripes share one port, and writes go to the one with the least outstandin
   assert.deepEqual(stripes.map(({ written }) => written.length), [2, 2, 2]);
 });
 
+test('a stripe whose writes do not end is left out while others are idle', async () => {
+  const { socket, browser } = create({ stripes: 3 });
+  await bind(socket);
+  let writes = 0;
+  browser.onWrite = () => (writes++ === 0 ? new Promise(() => {}) : undefined);
+  for (let i = 0; i < 7; i++) {
+    send(socket, loopback(9));
+    await settled();
+  }
+  const { stripes } = /** @type {import('../src/udp-port.js').UdpPort} */ (socket.port);
+  assert.deepEqual(stripes.map(({ written }) => written.length).sort(), [0, 0, 1]);
+});
+
 test('the system holds as much for many stripes as for a few, and never less than a flow needs', async () => {
   const asked = [];
   for (const stripes of [1, 2, 8]) {

@@ -2,9 +2,10 @@
  * The web app manifest of an Isolated Web App: what Chrome refuses to install, or installs and then can't show. What
  * each rule rests on was seen with Chromium 150 installing bundles that broke it (docs/packaging.md has the table).
  */
-import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { findNodeAtLocation, getNodeValue } from 'jsonc-parser';
 import { versionFault } from './app-version.mjs';
 import { checkIcons } from './icon-check.mjs';
+import { parseJson } from './json-tree.mjs';
 import { positionOf, problem, textOf } from './problem.mjs';
 import { resolveReference } from './resource-path.mjs';
 
@@ -32,12 +33,9 @@ export function readManifest(resources) {
   }
   const { file } = resource;
   const text = textOf(resource.bytes);
-  /** @type {import('jsonc-parser').ParseError[]} */
-  const faults = [];
-  const tree = parseTree(text, faults, { disallowComments: true });
-  if (faults.length > 0 || tree?.type !== 'object') {
-    const [fault] = faults;
-    const what = fault ? `it is not JSON (${spaced(printParseErrorCode(fault.error))})` : 'it is not one JSON object';
+  const { tree, fault } = parseJson(text);
+  if (tree?.type !== 'object') {
+    const what = fault ? `it is not JSON (${fault.why})` : 'it is not one JSON object';
     const at = positionOf(text, fault?.offset ?? 0);
     return { manifest: null, problems: [problem('error', 'manifest-json', file, `${what}: correct it`, at)] };
   }
@@ -52,9 +50,6 @@ export function readManifest(resources) {
   };
   return { manifest: { fields: getNodeValue(tree), at, file }, problems: [] };
 }
-
-/** @param {string} name "ValueExpected" */
-const spaced = (name) => name.replace(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 
 /**
  * @param {Manifest} manifest

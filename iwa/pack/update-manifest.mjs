@@ -3,10 +3,10 @@
  * (https://github.com/WICG/isolated-web-apps/blob/main/Updates.md). What it does not know in the file stays.
  */
 import { readFileSync } from 'node:fs';
-import { parseTree, printParseErrorCode } from 'jsonc-parser';
 import { LaunchError } from '../launch-error.mjs';
 import { compareVersions, versionFault } from './app-version.mjs';
 import { isDownloadAddress } from './manifest-check.mjs';
+import { parseJson } from './json-tree.mjs';
 import { positionOf } from './problem.mjs';
 
 /** @typedef {{version: string, src: string, channels?: string[]}} Entry */
@@ -67,10 +67,8 @@ function read(file) {
     const message = `${file}:${line}:${column}: ${what}: correct it, or remove the file to begin anew`;
     throw new LaunchError(message, { exitCode: 2 });
   };
-  /** @type {import('jsonc-parser').ParseError[]} */
-  const faults = [];
-  const tree = parseTree(text, faults, { disallowComments: true });
-  if (faults.length > 0) refuse(`it is not JSON (${printParseErrorCode(faults[0].error)})`, faults[0].offset);
+  const { tree, fault } = parseJson(text);
+  if (fault) refuse(`it is not JSON (${fault.why})`, fault.offset);
   const manifest = JSON.parse(text);
   if (!Array.isArray(manifest?.versions)) {
     refuse('it is no update manifest: an object with a list "versions" is expected', tree?.offset);

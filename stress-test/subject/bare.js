@@ -20,37 +20,41 @@ const AHEAD = 64;
 
 /** @typedef {{ UDPSocket: UDPSocketClass, TCPSocket: TCPSocketClass, TCPServerSocket: TCPServerSocketClass }} Platform */
 
+/** @typedef {{ numbers: number[], print: (line: string) => void, platform: Platform }} Job numbers: the arguments */
+/** @typedef {{ reader: DatagramReader, writer: DatagramWriter, localPort: number }} OpenUdp */
+
 /**
  * @param {{ arguments: string[], print: (line: string) => void, onExit: (code: number) => void, platform?: Platform }} module
  */
 export default async function createModule({ arguments: [mode, ...rest], print, onExit, platform }) {
-  const { UDPSocket, TCPSocket, TCPServerSocket } = platform ?? /** @type {Platform} */ (/** @type {any} */ (globalThis));
-  const numbers = rest.map(Number);
+  const job = {
+    numbers: rest.map(Number),
+    print,
+    platform: platform ?? /** @type {Platform} */ (/** @type {any} */ (globalThis)),
+  };
+  /** @type {Record<string, () => Promise<void>>} */
+  const modes = { ...udpModes(job), ...tcpModes(job) };
+  try {
+    await (modes[mode] ?? (async () => {
+      throw new Error(`no mode ${mode}`);
+    }))();
+    print('done');
+    onExit(0);
+  } catch (error) {
+    print(String(error));
+    onExit(1);
+  }
+}
 
+/** @param {Job} job @returns {Record<string, () => Promise<void>>} */
+function udpModes({ numbers, print, platform: { UDPSocket } }) {
   const openUdp = async (/** @type {UDPSocketOptions} */ options = {}) => {
     const socket = new UDPSocket({ localAddress: '127.0.0.1', receiveBufferSize: UDP_BUFFER, ...options });
     const { readable, writable, localPort } = await socket.opened;
     return { reader: readable.getReader(), writer: writable.getWriter(), localPort };
   };
 
-  /** @param {number} port */
-  const dial = async (port) => {
-    const socket = new TCPSocket('127.0.0.1', port, { noDelay: true });
-    const { readable, writable } = await socket.opened;
-    const reader = readable.getReader();
-    const writer = writable.getWriter();
-    return { reader, writer, close: () => closeTcp(socket, reader, writer) };
-  };
-
-  const listen = async () => {
-    const { readable, localPort } = await new TCPServerSocket('127.0.0.1', { backlog: 1024 }).opened;
-    print(`port ${localPort}`);
-    print('listening 1');
-    return readable.getReader();
-  };
-
-  /** @type {Record<string, () => Promise<void>>} */
-  const modes = {
+  return {
     async 'udp-echo'() {
       const { reader, writer, localPort } = await openUdp();
       print(`port ${localPort}`);
@@ -63,19 +67,7 @@ export default async function createModule({ arguments: [mode, ...rest], print, 
 
     async 'udp-send'() {
       const [port, size, ms] = numbers;
-      const { writer } = await openUdp();
-      const data = new Uint8Array(size);
-      /** @type {Promise<void>[]} */
-      const flying = [];
-      let sent = 0;
-      for (const end = performance.now() + ms; performance.now() < end;) {
-        for (let i = 0; i < 16; i++, sent++) {
-          if (flying.length >= AHEAD) await flying.shift();
-          flying.push(writer.write({ data, remoteAddress: '127.0.0.1', remotePort: port }));
-        }
-      }
-      await Promise.all(flying);
-      print(`sent ${sent}`);
+      print(`sent ${await sendFor(ms, port, size, await openUdp())}`);
     },
 
     // On several sockets of one port, whose writes the browser makes in parallel; each has its datagrams in order.
@@ -84,22 +76,8 @@ export default async function createModule({ arguments: [mode, ...rest], print, 
       const first = await openUdp({ multicastAllowAddressSharing: true });
       const more = Array.from({ length: count - 1 }, () =>
         openUdp({ multicastAllowAddressSharing: true, localPort: first.localPort }));
-      const data = new Uint8Array(size);
-      const end = performance.now() + ms;
-      const send = async (/** @type {Awaited<ReturnType<typeof openUdp>>} */ { writer }) => {
-        /** @type {Promise<void>[]} */
-        const flying = [];
-        let sent = 0;
-        while (performance.now() < end) {
-          for (let i = 0; i < 16; i++, sent++) {
-            if (flying.length >= AHEAD) await flying.shift();
-            flying.push(writer.write({ data, remoteAddress: '127.0.0.1', remotePort: port }));
-          }
-        }
-        await Promise.all(flying);
-        return sent;
-      };
-      const sent = await Promise.all([first, ...await Promise.all(more)].map(send));
+      const sockets = [first, ...await Promise.all(more)];
+      const sent = await Promise.all(sockets.map((socket) => sendFor(ms, port, size, socket)));
       print(`sent ${sent.reduce((sum, one) => sum + one)}`);
     },
 
@@ -133,7 +111,7 @@ export default async function createModule({ arguments: [mode, ...rest], print, 
       const sockets = [first, ...await Promise.all(more)];
       print(`port ${localPort}`);
       let received = 0n;
-      const readAll = async (/** @type {Awaited<ReturnType<typeof openUdp>>} */ { reader, writer }) => {
+      const readAll = async (/** @type {OpenUdp} */ { reader, writer }) => {
         for (;;) {
           const { value } = await reader.read();
           if (!value) throw new Error('the port was lost');
@@ -148,7 +126,49 @@ export default async function createModule({ arguments: [mode, ...rest], print, 
       };
       await Promise.race(sockets.map(readAll));
     },
+  };
+}
 
+/**
+ * Sends datagrams, many ahead of those that have left.
+ * @param {number} ms for how long @param {number} port where to @param {number} size of each, in bytes
+ * @param {OpenUdp} socket
+ * @returns {Promise<number>} how many have left
+ */
+async function sendFor(ms, port, size, { writer }) {
+  const data = new Uint8Array(size);
+  /** @type {Promise<void>[]} */
+  const flying = [];
+  let sent = 0;
+  for (const end = performance.now() + ms; performance.now() < end;) {
+    for (let i = 0; i < 16; i++, sent++) {
+      if (flying.length >= AHEAD) await flying.shift();
+      flying.push(writer.write({ data, remoteAddress: '127.0.0.1', remotePort: port }));
+    }
+  }
+  await Promise.all(flying);
+  return sent;
+}
+
+/** @param {Job} job @returns {Record<string, () => Promise<void>>} */
+function tcpModes({ numbers, print, platform: { TCPSocket, TCPServerSocket } }) {
+  /** @param {number} port */
+  const dial = async (port) => {
+    const socket = new TCPSocket('127.0.0.1', port, { noDelay: true });
+    const { readable, writable } = await socket.opened;
+    const reader = readable.getReader();
+    const writer = writable.getWriter();
+    return { reader, writer, close: () => closeTcp(socket, reader, writer) };
+  };
+
+  const listen = async () => {
+    const { readable, localPort } = await new TCPServerSocket('127.0.0.1', { backlog: 1024 }).opened;
+    print(`port ${localPort}`);
+    print('listening 1');
+    return readable.getReader();
+  };
+
+  return {
     async 'tcp-upload'() {
       const [port, total, chunk] = numbers;
       const bytes = stream(chunk);
@@ -240,17 +260,6 @@ export default async function createModule({ arguments: [mode, ...rest], print, 
       await closeTcp(socket, reader, writer);
     },
   };
-
-  try {
-    await (modes[mode] ?? (async () => {
-      throw new Error(`no mode ${mode}`);
-    }))();
-    print('done');
-    onExit(0);
-  } catch (error) {
-    print(String(error));
-    onExit(1);
-  }
 }
 
 /** @param {Uint8Array} data @param {number[]} bytes */

@@ -102,8 +102,22 @@ pub(crate) fn ensure(needs: &[Need], install: bool) -> Result<()> {
     if lacking.iter().any(|missing| blocked(&missing)) {
         return Err(refusal(&lacking, install, can_apt));
     }
+    announce(&lacking);
+    install_all(&lacking)?;
+    for need in lacking.into_iter().map(|missing| missing.need).filter(|need| !need.is_optional()) {
+        if let Some(still) = missing(need)? {
+            return Err(Error::unusable(format!(
+                "still missing after the installation: {}. {}",
+                still.what, still.advice
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn announce(lacking: &[Missing]) {
     note("missing here, will be installed:");
-    for missing in &lacking {
+    for missing in lacking {
         let by = match missing.need {
             Need::Packages => "npm ci".into(),
             Need::Aioquic => "pip install".into(),
@@ -112,6 +126,10 @@ pub(crate) fn ensure(needs: &[Need], install: bool) -> Result<()> {
         };
         note(&format!("  {} ({by})", missing.what));
     }
+}
+
+/// Installs what is missing. An optional one that can't be installed is said to be left out.
+fn install_all(lacking: &[Missing]) -> Result<()> {
     let packages: Vec<&str> = lacking.iter().flat_map(|missing| missing.apt).copied().collect();
     if !packages.is_empty() {
         apt_install(&packages)?;
@@ -131,14 +149,6 @@ pub(crate) fn ensure(needs: &[Need], install: bool) -> Result<()> {
             return Err(error);
         }
         note(&format!("{error}: tests of signed bundles are left out; {}", missing.advice));
-    }
-    for need in lacking.into_iter().map(|missing| missing.need).filter(|need| !need.is_optional()) {
-        if let Some(still) = missing(need)? {
-            return Err(Error::unusable(format!(
-                "still missing after the installation: {}. {}",
-                still.what, still.advice
-            )));
-        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 // What no program should pass: pointers to nowhere, lengths that are none, descriptors of something else, ports at the
 // ends of their range.
 #include "conformance.h"
+#include <limits.h>
 
 // Neither compiler is to see that this is null.
 static void *volatile nowhere = NULL;
@@ -124,6 +125,22 @@ CASE(bad_vectors) {
   close(fd);
 }
 
+CASE(bad_vector_lengths) {
+  static char byte = 'x';
+  volatile size_t all = -1, half = all / 2 + 1;
+  int a = bound(), b = bound();
+  Address address = local(b);
+  must(connect(a, &address.any, address.length), "connect");
+  struct iovec parts[2] = {{&byte, 1}, {&byte, all}};
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+  const char *sent = outcome(sendmsg(a, &message, 0)), *written = outcome(writev(a, parts, 2));
+  const char *taken = outcome(recvmsg(b, &message, MSG_DONTWAIT));
+  parts[1].iov_len = half;
+  result("%s, %s, %s, %s", sent, written, taken, outcome(sendmsg(a, &message, 0)));
+  close(a);
+  close(b);
+}
+
 // Where no memory is, on any machine.
 CASE(bad_pointers_beyond_all) {
   int fd = bound();
@@ -188,6 +205,15 @@ CASE(bad_option_lengths) {
   const char *negative = outcome(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, -1));
   const char *to = outcome(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, nowhere, &length));
   result("%s, %s, %s", negative, to, outcome(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, nowhere)));
+  close(fd);
+}
+
+// Of a structure as much is read as it has, whatever is said.
+CASE(bad_option_lengths_of_structures) {
+  int fd = udp(AF_INET);
+  struct ip_mreqn none = {0};
+  const char *join = outcome(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &none, INT_MAX));
+  result("%s, %s", join, outcome(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &none, INT_MAX)));
   close(fd);
 }
 
@@ -257,6 +283,12 @@ CASE(bad_ioctl) {
   close(fd);
 }
 
+CASE(bad_poll_count) {
+  struct pollfd entry = {.fd = -1};
+  volatile nfds_t all = -1;
+  result("%s, %s", outcome(poll(&entry, all, 0)), outcome(poll(&entry, all, -1)));
+}
+
 CASE(bad_select_count) {
   struct timeval now = {0};
   result("%s", outcome(select(-1, NULL, NULL, NULL, &now)));
@@ -319,11 +351,13 @@ int main(void) {
   RUN(bad_accept_pointers);
   RUN(bad_messages);
   RUN(bad_vectors);
+  RUN(bad_vector_lengths);
   RUN(bad_pointers_beyond_all);
   RUN(bad_send_length_beyond_all);
   RUN(bad_receive_length_beyond_all);
   RUN(bad_stream_receive_length_beyond_all);
   RUN(bad_option_lengths);
+  RUN(bad_option_lengths_of_structures);
   RUN(bad_option_levels);
   RUN(bad_descriptor_negative);
   RUN(bad_descriptor_never_opened);
@@ -331,6 +365,7 @@ int main(void) {
   RUN(bad_descriptor_of_a_pipe);
   RUN(bad_descriptor_of_a_closed_connection);
   RUN(bad_ioctl);
+  RUN(bad_poll_count);
   RUN(bad_select_count);
   RUN(port_0_as_udp_peer);
   RUN(port_0_as_tcp_peer);

@@ -71,6 +71,7 @@ static const char *outcome(long value) {
     case EMFILE: return "EMFILE";
     case EMSGSIZE: return "EMSGSIZE";
     case ENETUNREACH: return "ENETUNREACH";
+    case ENOBUFS: return "ENOBUFS";
     case ENODEV: return "ENODEV";
     case ENOENT: return "ENOENT";
     case ENOPROTOOPT: return "ENOPROTOOPT";

@@ -11,8 +11,11 @@
 // Emscripten has libc's side of it alone (musl's netlink.h, which programs don't see).
 #define NETLINK_ROUTE 0
 #define NLMSG_ERROR 2
+#define NLMSG_NOOP 1
 #define NLM_F_REQUEST 1
 #define NLM_F_MULTI 2
+#define NLM_F_ACK 4
+#define NLM_F_ROOT 0x100
 #define NLM_F_DUMP 0x300
 #define RTM_GETLINK 18
 #define NLMSG_DATA(head) ((void *)((head) + 1))
@@ -218,14 +221,18 @@ static struct {
   struct ifinfomsg link;
 } request;
 
-static const char *send_request(int fd, int type, int flags, int index) {
+static const char *send_message(int fd, int type, int flags, int index, size_t length) {
   memset(&request, 0, sizeof request);
-  request.head.nlmsg_len = sizeof request;
+  request.head.nlmsg_len = length;
   request.head.nlmsg_type = type;
-  request.head.nlmsg_flags = NLM_F_REQUEST | flags;
+  request.head.nlmsg_flags = flags;
   request.head.nlmsg_seq = 7;
   request.link.ifi_index = index;
-  return outcome(send(fd, &request, sizeof request, 0));
+  return outcome(send(fd, &request, length, 0));
+}
+
+static const char *send_request(int fd, int type, int flags, int index) {
+  return send_message(fd, type, NLM_F_REQUEST | flags, index, sizeof request);
 }
 
 // The first message that comes: its type, sequence number, and what an error says.
@@ -239,7 +246,7 @@ static const char *answer(int fd) {
   int n = sprintf(text, "type %d, %u", head->nlmsg_type, head->nlmsg_seq);
   if (head->nlmsg_type == NLMSG_ERROR) {
     errno = -((struct nlmsgerr *)NLMSG_DATA(head))->error;
-    sprintf(text + n, ", %s", errno ? outcome(-1) : "ok");
+    sprintf(text + n, ", %s in %zd bytes", errno ? outcome(-1) : "ok", length);
   }
   return text;
 }
@@ -288,6 +295,61 @@ CASE(route_unknown_link) {
   int fd = route();
   const char *sent = send_request(fd, RTM_GETLINK, 0, 100000);
   result("%s, %s", sent, answer(fd));
+  close(fd);
+}
+
+CASE(route_acknowledgement) {
+  int fd = route();
+  send_request(fd, RTM_GETLINK, NLM_F_ACK, 1);
+  const char *one = answer(fd);
+  result("%s, then %s", one, answer(fd));
+  close(fd);
+}
+
+CASE(route_what_is_no_request_is_passed_over) {
+  int fd = route();
+  size_t head = sizeof request.head, whole = sizeof request;
+  send_message(fd, RTM_GETLINK, 0, 1, whole);
+  const char *unasked = answer(fd);
+  send_message(fd, NLMSG_NOOP, NLM_F_REQUEST, 1, whole);
+  const char *own = answer(fd);
+  send_message(fd, RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, 1, head);
+  const char *short_of_a_family = answer(fd);
+  send_message(fd, RTM_GETLINK, NLM_F_ACK, 1, whole);
+  result("%s, %s, %s; acknowledged: %s", unasked, own, short_of_a_family, answer(fd));
+  close(fd);
+}
+
+CASE(route_short_request) {
+  int fd = route();
+  send_message(fd, RTM_GETLINK, NLM_F_REQUEST, 1, sizeof request.head + 4);
+  result("%s", answer(fd));
+  close(fd);
+}
+
+CASE(route_list_by_one_flag_of_two) {
+  int fd = route();
+  send_request(fd, RTM_GETLINK, NLM_F_ROOT, 0);
+  result("%s", answer(fd));
+  close(fd);
+}
+
+CASE(route_second_name) {
+  int fd = route();
+  struct sockaddr_nl any = {.nl_family = AF_NETLINK}, other = {.nl_family = AF_NETLINK, .nl_pid = 4711};
+  must(bind(fd, (struct sockaddr *)&any, sizeof any), "bind");
+  const char *again = outcome(bind(fd, (struct sockaddr *)&any, sizeof any));
+  result("%s, %s", again, outcome(bind(fd, (struct sockaddr *)&other, sizeof other)));
+  close(fd);
+}
+
+// Who asks and does not read is told that answers are missing, and then has those that are not.
+CASE(route_unread_answers_are_bounded) {
+  int fd = route(), answers = 0;
+  for (int i = 0; i < 20000; i++) send_request(fd, RTM_GETLINK, 0, 100000);
+  const char *first = answer(fd);
+  while (answers < 20000 && strncmp(answer(fd), "type", 4) == 0) answers++;
+  result("%s, %s", first, answers == 0 ? "none" : answers < 20000 ? "some" : "all");
   close(fd);
 }
 
@@ -341,6 +403,12 @@ int main(void) {
   RUN(route_wrong_address);
   RUN(route_one_link);
   RUN(route_unknown_link);
+  RUN(route_acknowledgement);
+  RUN(route_what_is_no_request_is_passed_over);
+  RUN(route_short_request);
+  RUN(route_list_by_one_flag_of_two);
+  RUN(route_second_name);
+  RUN(route_unread_answers_are_bounded);
   RUN(route_list_comes_from_the_kernel);
   RUN(route_poll);
   RUN(route_is_no_connection);

@@ -93,6 +93,17 @@ CASE(option_rcvtimeo_round_trip) {
   close(fd);
 }
 
+CASE(option_rcvtimeo_in_less_room) {
+  int fd = udp(AF_INET);
+  timeout(fd, SO_RCVTIMEO, 3500);
+  struct timeval time = {.tv_usec = 4711};
+  socklen_t length = sizeof time.tv_sec;
+  const char *got = outcome(getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, &length));
+  result("%s, %d s, %d, length %s", got, (int)time.tv_sec, (int)time.tv_usec,
+    length == sizeof time.tv_sec ? "as it was" : "another");
+  close(fd);
+}
+
 CASE(option_sndtimeo_round_trip) {
   int fd = udp(AF_INET);
   timeout(fd, SO_SNDTIMEO, 1500);
@@ -226,6 +237,7 @@ int main(void) {
   RUN(option_keepalive_means_nothing_but_is_kept);
   RUN(option_error_of_a_fresh_socket);
   RUN(option_rcvtimeo_round_trip);
+  RUN(option_rcvtimeo_in_less_room);
   RUN(option_sndtimeo_round_trip);
   RUN(option_rcvtimeo_microseconds_out_of_range);
   RUN(option_rcvtimeo_too_short);

@@ -66,6 +66,12 @@ describe('pages', together, () => {
   for (const [name, body, expected] of cases) {
     test(`${name} is refused`, () => expectLines(makeApp({ 'p.html': body }), [expected]));
   }
+  test('elements that are deep in each other are all looked at, in their order', () => expectLines(makeApp({
+    'p.html': `<p onclick=x>\n${'<div>'.repeat(20_000)}\n<p onclick=x>\n<template><p onclick=x></template><p onclick=x>`,
+  }), [/^p\.html:1:4: error/, /^p\.html:3:4: error/, /^p\.html:4:14: error/, /^p\.html:4:38: error/]));
+  test('an import of many spaces is read in no time', () => expectLines(makeApp({
+    'p.html': `<style>@import ${' '.repeat(1_000_000)}x</style><p onclick=x>`,
+  }), [/^p\.html:1:\d+: error: onclick/]));
   test('a picture that is not there, or from http:, is a warning', () => expectLines(makeApp({
     'p.html': '<img src="gone.png">\n<img src="http://example.com/a.png">\n<img src="https://example.com/a.png"><img src="data:,">',
   }), [/^p\.html:1:6: warning: <img> shows gone\.png, which is not in the app/, /^p\.html:2:6: warning: <img> from http: is blocked/], 0));
@@ -112,6 +118,8 @@ describe('the manifest', together, () => {
     [/^\.well-known\/manifest\.webmanifest: error: the app has no manifest.*move manifest\.json there/]));
   test('what is no JSON is refused with its line', () => expectLines(makeApp({ [MANIFEST]: '{\n  "name": "x",\n}' }),
     [/^\.well-known\/manifest\.webmanifest:3:1: error: it is not JSON \(.*\): correct it/]));
+  test('what has more levels than can be read is refused', () => expectLines(
+    makeApp({ [MANIFEST]: '['.repeat(200_000) }), [/:1:1: error: it is not JSON \(too many levels\): correct it/]));
   test('what is no object is refused', () => expectLines(makeApp({ [MANIFEST]: '[]' }), [/1:1: error: it is not one JSON object/]));
 
   const line = Object.fromEntries(JSON.stringify(goodManifest(), null, 2).split('\n')

@@ -43,20 +43,11 @@ pub(super) async fn what_is_unknown_is_passed_over(target: Target) -> Result<Out
     Ok(expect(status == 200, status))
 }
 
+/// What breaks a rule, the code that the connection is closed with, and the bytes.
+type Broken = (&'static str, u64, Vec<u8>);
+
 pub(super) async fn a_broken_rule_closes_the_connection_with_its_code(target: Target) -> Result<Outcome, Error> {
-    let stream = |kind: u64, bytes: &[u8]| [varints(&[kind]), bytes.to_vec()].concat();
-    let unidirectional: [(&str, u64, Vec<u8>); 9] = [
-        ("a second control stream", H3_STREAM_CREATION_ERROR, stream(0, b"")),
-        ("a push stream", H3_STREAM_CREATION_ERROR, stream(1, b"")),
-        ("an insertion into QPACK's table", QPACK_ENCODER_STREAM_ERROR, stream(2, b"\x41a\x01b")),
-        ("a capacity of QPACK's table", QPACK_ENCODER_STREAM_ERROR, stream(2, &[0x3f, 0x01])),
-        ("a duplicate in QPACK's table", QPACK_ENCODER_STREAM_ERROR, stream(2, &[0x00])),
-        ("an end of QPACK's encoder stream", H3_CLOSED_CRITICAL_STREAM, stream(2, b"")),
-        ("an acknowledgement of no section", QPACK_DECODER_STREAM_ERROR, stream(3, &[0x84])),
-        ("an increment of nothing", QPACK_DECODER_STREAM_ERROR, stream(3, &[0x01])),
-        ("an end of QPACK's decoder stream", H3_CLOSED_CRITICAL_STREAM, stream(3, b"")),
-    ];
-    for (what, code, bytes) in unidirectional {
+    for (what, code, bytes) in broken_streams() {
         let raw = Raw::new(target).await?;
         let mut send = raw.uni(&bytes).await?;
         if what.contains("end of") {
@@ -66,37 +57,69 @@ pub(super) async fn a_broken_rule_closes_the_connection_with_its_code(target: Ta
             return Ok(failed);
         }
     }
-    let requests: [(&str, u64, Vec<u8>); 17] = [
+    for (what, code, bytes) in broken_requests() {
+        let raw = Raw::new(target).await?;
+        let _exchange = raw.bi(&bytes).await?;
+        if let Some(failed) = wrong_code(what, raw.closed().await.map_err(|error| Error::new(what, error))?, code) {
+            return Ok(failed);
+        }
+    }
+    for (what, code, bytes) in broken_control_streams() {
+        let raw = Raw::with_control(target, &bytes).await?;
+        if let Some(failed) = wrong_code(what, raw.closed().await.map_err(|error| Error::new(what, error))?, code) {
+            return Ok(failed);
+        }
+    }
+    let mut raw = Raw::new(target).await?;
+    raw.end_control();
+    let failed = wrong_code("an end of the control stream", raw.closed().await?, H3_CLOSED_CRITICAL_STREAM);
+    Ok(failed.unwrap_or(Outcome::Passed))
+}
+
+/// Unidirectional streams beside the control stream.
+fn broken_streams() -> [Broken; 9] {
+    let stream = |kind: u64, bytes: &[u8]| [varints(&[kind]), bytes.to_vec()].concat();
+    [
+        ("a second control stream", H3_STREAM_CREATION_ERROR, stream(0, b"")),
+        ("a push stream", H3_STREAM_CREATION_ERROR, stream(1, b"")),
+        ("an insertion into QPACK's table", QPACK_ENCODER_STREAM_ERROR, stream(2, b"\x41a\x01b")),
+        ("a capacity of QPACK's table", QPACK_ENCODER_STREAM_ERROR, stream(2, &[0x3f, 0x01])),
+        ("a duplicate in QPACK's table", QPACK_ENCODER_STREAM_ERROR, stream(2, &[0x00])),
+        ("an end of QPACK's encoder stream", H3_CLOSED_CRITICAL_STREAM, stream(2, b"")),
+        ("an acknowledgement of no section", QPACK_DECODER_STREAM_ERROR, stream(3, &[0x84])),
+        ("an increment of nothing", QPACK_DECODER_STREAM_ERROR, stream(3, &[0x01])),
+        ("an end of QPACK's decoder stream", H3_CLOSED_CRITICAL_STREAM, stream(3, b"")),
+    ]
+}
+
+/// Requests. What stands behind a header section is read by those who take a body.
+fn broken_requests() -> [Broken; 17] {
+    let echo = headers(&[(":method", "POST"), (":scheme", "https"), (":authority", "l"), (":path", "/echo")]);
+    let behind = |bytes: &[u8]| [echo.clone(), bytes.to_vec()].concat();
+    [
         ("a body before its header section", H3_FRAME_UNEXPECTED, frame(DATA, b"body")),
         ("settings on a request", H3_FRAME_UNEXPECTED, frame(SETTINGS, b"")),
-        ("a cancelled push on a request", H3_FRAME_UNEXPECTED, [get("/"), frame(CANCEL_PUSH, &[0])].concat()),
-        ("a GOAWAY on a request", H3_FRAME_UNEXPECTED, [get("/"), frame(GOAWAY, &[0])].concat()),
-        ("a promise of a push", H3_FRAME_UNEXPECTED, [get("/"), frame(PUSH_PROMISE, &[0, 0, 0])].concat()),
-        ("a body behind its trailers", H3_FRAME_UNEXPECTED, [get("/"), trailers(), frame(DATA, b"body")].concat()),
-        ("trailers behind trailers", H3_FRAME_UNEXPECTED, [get("/"), trailers(), trailers()].concat()),
-        ("a WebTransport stream inside a request", H3_FRAME_ERROR, [get("/"), varints(&[0x41, 0])].concat()),
+        ("a cancelled push on a request", H3_FRAME_UNEXPECTED, behind(&frame(CANCEL_PUSH, &[0]))),
+        ("a GOAWAY on a request", H3_FRAME_UNEXPECTED, behind(&frame(GOAWAY, &[0]))),
+        ("a promise of a push", H3_FRAME_UNEXPECTED, behind(&frame(PUSH_PROMISE, &[0, 0, 0]))),
+        ("a body behind its trailers", H3_FRAME_UNEXPECTED, behind(&[trailers(), frame(DATA, b"body")].concat())),
+        ("trailers behind trailers", H3_FRAME_UNEXPECTED, behind(&[trailers(), trailers()].concat())),
+        ("a WebTransport stream inside a request", H3_FRAME_ERROR, behind(&varints(&[0x41, 0]))),
         ("a priority of HTTP/2", H3_FRAME_UNEXPECTED, frame(0x2, b"")),
-        ("a ping of HTTP/2", H3_FRAME_UNEXPECTED, [get("/"), frame(0x6, b"")].concat()),
-        ("a window of HTTP/2", H3_FRAME_UNEXPECTED, [get("/"), frame(0x8, b"")].concat()),
+        ("a ping of HTTP/2", H3_FRAME_UNEXPECTED, behind(&frame(0x6, b""))),
+        ("a window of HTTP/2", H3_FRAME_UNEXPECTED, behind(&frame(0x8, b""))),
         ("a continuation of HTTP/2", H3_FRAME_UNEXPECTED, frame(0x9, b"")),
         ("a reference to QPACK's table", QPACK_DECOMPRESSION_FAILED, frame(1, &[2, 0, 0x80])),
         ("a reference behind QPACK's base", QPACK_DECOMPRESSION_FAILED, frame(1, &[0, 0, 0x10])),
         ("entry 99 of QPACK's static table", QPACK_DECOMPRESSION_FAILED, frame(1, &[0, 0, 0xff, 0x24])),
         ("a field that is cut off", QPACK_DECOMPRESSION_FAILED, frame(1, &[0, 0, 0x51, 0x05, b'/'])),
         ("a field section without its prefix", QPACK_DECOMPRESSION_FAILED, frame(1, b"")),
-    ];
-    for (what, code, bytes) in requests {
-        let raw = Raw::new(target).await?;
-        let echo = headers(&[(":method", "POST"), (":scheme", "https"), (":authority", "l"), (":path", "/echo")]);
-        // What stands behind a header section is read by those who take a body.
-        let bytes = if bytes.starts_with(&get("/")) { [&echo, &bytes[get("/").len()..]].concat() } else { bytes };
-        let _exchange = raw.bi(&bytes).await?;
-        if let Some(failed) = wrong_code(what, raw.closed().await.map_err(|error| Error::new(what, error))?, code) {
-            return Ok(failed);
-        }
-    }
+    ]
+}
+
+fn broken_control_streams() -> [Broken; 19] {
     let behind = |bytes: &[u8]| [frame(SETTINGS, b""), bytes.to_vec()].concat();
-    let control: [(&str, u64, Vec<u8>); 19] = [
+    [
         ("no settings first", H3_MISSING_SETTINGS, frame(0xd, &[0])),
         ("settings twice", H3_FRAME_UNEXPECTED, behind(&frame(SETTINGS, b""))),
         ("settings of a gibibyte", H3_EXCESSIVE_LOAD, varints(&[SETTINGS, GIBIBYTE])),
@@ -120,17 +143,7 @@ pub(super) async fn a_broken_rule_closes_the_connection_with_its_code(target: Ta
         ),
         ("a GOAWAY that takes back", H3_ID_ERROR, behind(&[frame(GOAWAY, &[4]), frame(GOAWAY, &[8])].concat())),
         ("the cancellation of no push", H3_ID_ERROR, behind(&frame(CANCEL_PUSH, &[7]))),
-    ];
-    for (what, code, bytes) in control {
-        let raw = Raw::with_control(target, &bytes).await?;
-        if let Some(failed) = wrong_code(what, raw.closed().await.map_err(|error| Error::new(what, error))?, code) {
-            return Ok(failed);
-        }
-    }
-    let mut raw = Raw::new(target).await?;
-    raw.end_control();
-    let failed = wrong_code("an end of the control stream", raw.closed().await?, H3_CLOSED_CRITICAL_STREAM);
-    Ok(failed.unwrap_or(Outcome::Passed))
+    ]
 }
 
 pub(super) async fn a_second_stream_of_qpack_closes_the_connection(target: Target) -> Result<Outcome, Error> {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use ::http::uri::{Authority, PathAndQuery};
 use futures_util::future::{Either, select};
-use serde_json::json;
+use serde_json::{Value, json};
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::exchange::{Outgoing, Said};
@@ -25,22 +25,13 @@ pub(super) fn handler(link: &Rc<Link>, route: &str) -> impl Handler<WebSocket> {
 }
 
 async fn serve(link: Rc<Link>, route: String, mut socket: WebSocket) {
-    let request = socket.request();
-    let head = json!({
-        "kind": "websocket",
-        "route": route,
-        "authority": request.uri().authority().map(Authority::as_str),
-        "path": request.uri().path_and_query().map(PathAndQuery::as_str),
-        "headers": fields(request.headers()),
-        "remote": socket.remote_address().to_string(),
-    });
-    let Some(host) = link.try_open_socket(&head) else {
+    let Some(host) = link.try_open_socket(&head(&socket, &route)) else {
         return end(socket, CloseCode::Again.into(), "the server has too many sockets").await;
     };
     let mut partial = Vec::new();
     // The host is heard while it takes no more, or each would wait for the other.
     let mut outgoing: Option<Outgoing> = None;
-    loop {
+    let lost = loop {
         let from_client = async {
             match &mut outgoing {
                 Some(message) => {
@@ -54,24 +45,18 @@ async fn serve(link: Rc<Link>, route: String, mut socket: WebSocket) {
             Either::Left((event, _)) => Either::Left(event),
             Either::Right((said, _)) => Either::Right(said),
         };
-        let lost = match next {
-            Either::Left(None) => {
-                outgoing = None;
-                continue;
-            }
-            Either::Left(Some(Ok(Some(message)))) => {
-                outgoing = Some(message.into());
-                continue;
-            }
+        match next {
+            Either::Left(None) => outgoing = None,
+            Either::Left(Some(Ok(Some(message)))) => outgoing = Some(message.into()),
             Either::Left(Some(Ok(None))) => {
                 let (code, reason) = socket.close_frame().unwrap_or((CloseCode::Away.into(), "the server stops"));
                 return host.close(Close { clean: true, code: code.into(), reason: reason.to_owned() });
             }
-            Either::Left(Some(Err(error))) => error,
+            Either::Left(Some(Err(error))) => break error,
             Either::Right(Said::Message(message)) => match socket.send(message).await {
                 // The client's close comes next.
-                Ok(()) | Err(WebSocketError::Closed) => continue,
-                Err(error) => error,
+                Ok(()) | Err(WebSocketError::Closed) => {}
+                Err(error) => break error,
             },
             Either::Right(Said::Close(Close { clean, code, reason })) => {
                 drop(host);
@@ -83,13 +68,22 @@ async fn serve(link: Rc<Link>, route: String, mut socket: WebSocket) {
                 host.close(Close { clean: false, code: u32::from(code), reason: reason.to_owned() });
                 return end(socket, code, reason).await;
             }
-        };
-        return host.close(Close {
-            clean: false,
-            code: u16::from(CloseCode::Abnormal).into(),
-            reason: lost.to_string(),
-        });
-    }
+        }
+    };
+    host.close(Close { clean: false, code: u16::from(CloseCode::Abnormal).into(), reason: lost.to_string() });
+}
+
+/// What the host is told of a WebSocket that it is to take.
+fn head(socket: &WebSocket, route: &str) -> Value {
+    let request = socket.request();
+    json!({
+        "kind": "websocket",
+        "route": route,
+        "authority": request.uri().authority().map(Authority::as_str),
+        "path": request.uri().path_and_query().map(PathAndQuery::as_str),
+        "headers": fields(request.headers()),
+        "remote": socket.remote_address().to_string(),
+    })
 }
 
 /// Closes, and waits for the client's own close.

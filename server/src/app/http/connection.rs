@@ -56,14 +56,7 @@ pub(in crate::app) async fn serve(context: Rc<Context>, connection: Connection) 
         Ok(http) => http,
         Err(error) => return logged::debug("http", &error),
     };
-    let datagrams = client.sessions.clone();
-    let quic = connection.clone();
-    context.spawn(async move {
-        // Ends with the connection.
-        while let Ok(datagram) = quic.datagram().await {
-            datagrams.deliver_datagram(datagram);
-        }
-    });
+    context.spawn(deliver_datagrams(connection.clone(), client.sessions.clone()));
     let mut draining = pin!(connection.draining().fuse());
     // The numbers of the request accepted last, and of the highest one: a header section that comes late is accepted after
     // those of higher requests.
@@ -74,12 +67,10 @@ pub(in crate::app) async fn serve(context: Rc<Context>, connection: Connection) 
             Either::Right(_) => None,
         };
         let Some(accepted) = next else {
-            // What was accepted is answered; what comes now is rejected, and may be sent elsewhere. GOAWAY names the stream
-            // after the highest one accepted (RFC 9114, section 5.2), h3 wants it relative to the last one. It alone would
-            // still accept streams below that.
+            // What was accepted is answered; what comes now is rejected, and may be sent elsewhere. GOAWAY alone would still
+            // accept streams below the highest one.
             closing.set(true);
-            let after_last = ((highest - last) / REQUEST_STEP) as usize + 1;
-            if let Err(error) = Box::pin(http.shutdown(after_last)).await {
+            if let Err(error) = Box::pin(http.shutdown(requests_after(last, highest))).await {
                 return logged::debug("http", &error);
             }
             continue;
@@ -98,6 +89,19 @@ pub(in crate::app) async fn serve(context: Rc<Context>, connection: Connection) 
             Err(error) => return logged::debug("http", &error),
         }
     }
+}
+
+/// Ends with the connection.
+async fn deliver_datagrams(connection: Connection, sessions: Rc<Sessions>) {
+    while let Ok(datagram) = connection.datagram().await {
+        sessions.deliver_datagram(datagram);
+    }
+}
+
+/// How many requests after the `last` one that was accepted GOAWAY is to name the stream behind the `highest`, which is
+/// what it has to name (RFC 9114, section 5.2).
+fn requests_after(last: u64, highest: u64) -> usize {
+    ((highest - last) / REQUEST_STEP) as usize + 1
 }
 
 /// Answers a request that came as early data or not.

@@ -40,107 +40,93 @@ pub(super) enum Task {
     Lossy(u8),
 }
 
+/// Those that a smoke test takes: one of each kind.
+const SAMPLES: [&str; 6] =
+    ["quic-handshake-resumed", "quic-stream-echo", "quic-download", "quic-upload", "http3-requests-10", "workers-2"];
+
+const BULK: [(&str, Unit); 2] = [("", Unit::MegabytesPerSecond), ("CPU", Unit::MillisecondsPerMegabyte)];
+
 /// All of them, in the order in which they are shown.
 pub(super) fn all() -> Vec<Workload> {
-    use Task::*;
-    let one = |name: &str, about: &str, figures: &[(&'static str, Unit)], task| Workload {
+    let mut all = handshakes_and_streams();
+    all.extend(many_at_once());
+    all.extend([1, 5].map(|percent| {
+        let about = format!("download with {percent} % loss, 20 ms each way, datagrams of 1452 bytes");
+        one(&format!("quic-loss-{percent}"), &about, &[("", Unit::MegabytesPerSecond)], Task::Lossy(percent))
+    }));
+    all.push(one(
+        "quic-idle",
+        "1,000 connections that do nothing; 3,000 more, garbage collected: resident memory each",
+        &[("", Unit::Kibibytes), ("more", Unit::Kibibytes), ("wasm", Unit::Kibibytes)],
+        Task::Idle,
+    ));
+    all.extend([1, 2].map(of_workers));
+    all
+}
+
+fn one(name: &str, about: &str, figures: &[(&'static str, Unit)], task: Task) -> Workload {
+    Workload {
         name: name.into(),
         about: about.into(),
         figures: figures.iter().map(|(name, unit)| figure(name, *unit)).collect(),
-        is_sample: false,
+        is_sample: SAMPLES.contains(&name),
         task: workload::Task::Quic(task),
-    };
+    }
+}
+
+/// What one connection does.
+fn handshakes_and_streams() -> Vec<Workload> {
+    use Task::*;
     let handshakes = [
         ("p50", Unit::Milliseconds),
         ("p99", Unit::Milliseconds),
         ("rate", Unit::Handshakes),
         ("CPU", Unit::Microseconds),
     ];
-    let bulk = [("", Unit::MegabytesPerSecond), ("CPU", Unit::MillisecondsPerMegabyte)];
-    let mut all = vec![
-        one(
-            "quic-handshake-full",
-            "QUIC, connect to handshake complete; rate, and CPU for one: 16 at once",
-            &handshakes,
-            Handshakes(Handshake::Full),
-        ),
+    let latency = [("p50", Unit::Microseconds), ("p99", Unit::Microseconds)];
+    let full = "QUIC, connect to handshake complete; rate, and CPU for one: 16 at once";
+    let early = "connect to the answer to a request in early data";
+    let download = "one stream of 64 MiB, datagrams as large as both ends take";
+    let download_1452 = "the same, datagrams of 1452 bytes (bare: datagrams alone, 16 sockets)";
+    let upload = "POST of 64 MiB, datagrams as large as both ends take; SHA-256 of it included";
+    vec![
+        one("quic-handshake-full", full, &handshakes, Handshakes(Handshake::Full)),
         one("quic-handshake-resumed", "the same with a ticket", &handshakes, Handshakes(Handshake::Resumed)),
-        one(
-            "quic-handshake-0rtt",
-            "connect to the answer to a request in early data",
-            &handshakes,
-            Handshakes(Handshake::EarlyData),
-        ),
-        one(
-            "quic-stream-echo",
-            "32 bytes there and back on a new stream",
-            &[("p50", Unit::Microseconds), ("p99", Unit::Microseconds)],
-            StreamEcho,
-        ),
-        one(
-            "quic-download",
-            "one stream of 64 MiB, datagrams as large as both ends take",
-            &bulk,
-            Download { payload: ANY },
-        ),
-        one(
-            "quic-download-1452",
-            "the same, datagrams of 1452 bytes (bare: datagrams alone, 16 sockets)",
-            &bulk,
-            Download { payload: ETHERNET },
-        ),
-        one(
-            "quic-upload",
-            "POST of 64 MiB, datagrams as large as both ends take; SHA-256 of it included",
-            &bulk,
-            Upload { payload: ANY },
-        ),
-        one("quic-upload-1452", "the same, datagrams of 1452 bytes", &bulk, Upload { payload: ETHERNET }),
-        one("quic-streams", "256 streams of 64 KiB, 4 at once", &bulk, Streams),
-    ];
-    all.extend([1, 10, 100].map(|count| {
+        one("quic-handshake-0rtt", early, &handshakes, Handshakes(Handshake::EarlyData)),
+        one("quic-stream-echo", "32 bytes there and back on a new stream", &latency, StreamEcho),
+        one("quic-download", download, &BULK, Download { payload: ANY }),
+        one("quic-download-1452", download_1452, &BULK, Download { payload: ETHERNET }),
+        one("quic-upload", upload, &BULK, Upload { payload: ANY }),
+        one("quic-upload-1452", "the same, datagrams of 1452 bytes", &BULK, Upload { payload: ETHERNET }),
+        one("quic-streams", "256 streams of 64 KiB, 4 at once", &BULK, Streams),
+    ]
+}
+
+/// Connections and requests, more and more at once.
+fn many_at_once() -> impl Iterator<Item = Workload> {
+    let connections = [1, 10, 100].map(|count| {
         let about = format!("64 MiB by {count} connection{} at once", if count == 1 { "" } else { "s" });
-        one(&format!("quic-connections-{count}"), &about, &bulk, Connections(count))
-    }));
-    all.extend([1, 10, 100].map(|count| {
+        one(&format!("quic-connections-{count}"), &about, &BULK, Task::Connections(count))
+    });
+    let requests = [1, 10, 100].map(|count| {
         let about = format!("HTTP/3, GET of 1 KiB, {count} in flight");
-        one(&format!("http3-requests-{count}"), &about, &[("", Unit::Requests)], Requests(count))
-    }));
-    all.extend([1, 5].map(|percent| {
-        let about = format!("download with {percent} % loss, 20 ms each way, datagrams of 1452 bytes");
-        one(&format!("quic-loss-{percent}"), &about, &[("", Unit::MegabytesPerSecond)], Lossy(percent))
-    }));
-    all.push(one(
-        "quic-idle",
-        "1,000 connections that do nothing; 3,000 more, garbage collected: resident memory each",
-        &[("", Unit::Kibibytes), ("more", Unit::Kibibytes), ("wasm", Unit::Kibibytes)],
-        Idle,
-    ));
-    all.extend([1, 2].map(|count| {
-        let about =
-            format!("{count} worker{}, 16 clients: downloads, handshakes, requests", if count == 1 { "" } else { "s" });
-        let figures = [
-            ("downloads", Unit::MegabytesPerSecond),
-            ("downloads, CPU", Unit::MillisecondsPerMegabyte),
-            ("handshakes", Unit::Handshakes),
-            ("handshakes, CPU", Unit::Microseconds),
-            ("requests", Unit::Requests),
-            ("requests, CPU", Unit::Microseconds),
-        ];
-        one(&format!("workers-{count}"), &about, &figures, Workers(count))
-    }));
-    for one in &mut all {
-        let samples = [
-            "quic-handshake-resumed",
-            "quic-stream-echo",
-            "quic-download",
-            "quic-upload",
-            "http3-requests-10",
-            "workers-2",
-        ];
-        one.is_sample = samples.contains(&&*one.name);
-    }
-    all
+        one(&format!("http3-requests-{count}"), &about, &[("", Unit::Requests)], Task::Requests(count))
+    });
+    connections.into_iter().chain(requests)
+}
+
+fn of_workers(count: usize) -> Workload {
+    let about =
+        format!("{count} worker{}, 16 clients: downloads, handshakes, requests", if count == 1 { "" } else { "s" });
+    let figures = [
+        ("downloads", Unit::MegabytesPerSecond),
+        ("downloads, CPU", Unit::MillisecondsPerMegabyte),
+        ("handshakes", Unit::Handshakes),
+        ("handshakes, CPU", Unit::Microseconds),
+        ("requests", Unit::Requests),
+        ("requests, CPU", Unit::Microseconds),
+    ];
+    one(&format!("workers-{count}"), &about, &figures, Task::Workers(count))
 }
 
 impl Task {
