@@ -120,6 +120,7 @@ class BoundSocket {
       receiveBufferSize: Math.max(receiveBuffer, SYSTEM_RECEIVE_BUFFER),
       sendBufferSize: undefined,
       onDatagram: (message) => this.#hear(message),
+      onReleased: () => {},
       onDrain: (message) => {
         if (message) this.#settle(message)?.resolve();
       },
@@ -173,10 +174,8 @@ class BoundSocket {
     const bytes = copyOf(data, tried);
     const ip = this.#destination(address, tried);
     this.#check(ip, bytes.byteLength, tried);
-    const message = { data: bytes, remoteAddress: ip.text, remotePort: port };
     return new Promise((resolve, reject) => {
-      this.#sending.set(message, { resolve, reject });
-      this.#port.send(message);
+      this.#sending.set(this.#port.send(bytes, ip.text, port), { resolve, reject });
     });
   }
 

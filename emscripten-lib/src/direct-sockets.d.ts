@@ -55,8 +55,11 @@ interface DatagramWriter {
   /** null once the stream has errored: a rejected write in Chrome errors the whole stream. */
   readonly desiredSize: number | null;
   write(message: UDPMessage): Promise<void>;
-  /** Not in the browser's: a write() without promises, which calls back in the order of writing and never at once. */
-  poster?(settled: (error?: Error) => void): (message: UDPMessage) => void;
+  /**
+   * Not in the browser's: a write() without promises, which calls back in the order of writing and never at once. It returns
+   * true where the system has read the data, or has refused them: others may then be written over them before the call back.
+   */
+  poster?(settled: (error?: Error) => void): (message: UDPMessage) => boolean;
   close(): Promise<void>;
   abort(reason?: unknown): Promise<void>;
   releaseLock(): void;
@@ -81,8 +84,6 @@ declare class UDPSocket {
   static readonly broadcasts?: boolean;
   /** Not the browser's: of how many on one port at most there is a use. */
   static readonly mostStripes?: number;
-  /** Not the browser's: true where a buffer for each datagram is cheaper than one that is used again. */
-  static readonly freshBuffers?: boolean;
   readonly opened: Promise<UDPSocketOpenInfo>;
   readonly closed: Promise<void>;
   close(): Promise<void>;

@@ -2,7 +2,6 @@
 // class and everything that is once per module.
 import { EACCES, EOPNOTSUPP } from './abi.js';
 import { makeAttempter } from './attempt.js';
-import { BufferPool } from './buffer-pool.js';
 import { ChannelSocket, FIRST_CHANNEL } from './channel.js';
 import { makeDescriptors } from './descriptors.js';
 import { makeDnsResolver } from './dns-resolver.js';
@@ -174,12 +173,11 @@ export function createLibrary({
     },
     createUdp(family, queue) {
       const UDPSocket = udpClass();
-      if (!UDPSocket.freshBuffers) memory.buffers ??= new BufferPool();
       return new UdpSocket({
         family, queue, UDPSocket, stripes: stripesFrom(options.stripes), say, explain,
         addressBehind: (ip, onKnown) => madeUp.behind(ip, onKnown),
         ownAddress: (peer) => ownAddresses.towards(peer, queue),
-        giveBack: (data) => memory.buffers?.give(data),
+        giveBack: (data) => memory.buffers.give(data),
       });
     },
     interfaces: new Recent(nodeInterfaces ?? (() => browserInterfaces(udpClass))),

@@ -4,6 +4,7 @@ import {
   AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, AF_UNSPEC, EAFNOSUPPORT, EFAULT, EINVAL, ENETUNREACH,
 } from './abi.js';
 import { ipFromBytes, isWildcard, mapped } from './address.js';
+import { BufferPool } from './buffer-pool.js';
 
 /** @typedef {import('./address.js').Endpoint} Endpoint */
 /** @typedef {import('./route-socket.js').NetlinkAddress} NetlinkAddress */
@@ -40,14 +41,6 @@ export const SOCKADDR_STORAGE = 128;
 /** struct sockaddr_in6 without the scope id, which RFC 2133 did not have; Linux takes it. */
 const SIZE_6_SHORT = 24;
 
-/**
- * Where buffers are not used again, datagrams of these lengths are copied out into slabs: an ArrayBuffer for each costs more
- * than the copy (0.7 us against 0.25 us for 1,200 bytes, Node 26).
- */
-const SLAB_SIZE = 65536;
-const SLAB_FROM = 256;
-const SLAB_TO = 8192;
-
 /** Linux's UIO_MAXIOV. */
 const IOVECS_MAX = 1024;
 /** SSIZE_MAX where pointers have four bytes. */
@@ -57,14 +50,8 @@ export class Memory {
   /** @param {MemoryAccess} access */
   constructor(access) {
     this.access = access;
-    /**
-     * For datagrams, where whoever knows that one has left gives its buffer back.
-     * @type {import('./buffer-pool.js').BufferPool | undefined}
-     */
-    this.buffers = undefined;
-    /** Never reused: whoever holds a piece of it keeps it alive. */
-    this.slab = new Uint8Array(0);
-    this.slabUsed = 0;
+    /** For datagrams: whoever knows that one has left gives its buffer back. */
+    this.buffers = new BufferPool();
   }
 
   /**
@@ -90,21 +77,9 @@ export class Memory {
     return { pointer, length: Math.min(asked, room), asked };
   }
 
-  /** @param {number} length @returns {Uint8Array} of nobody else, with whatever is in it */
-  fresh(length) {
-    if (this.buffers) return this.buffers.take(length);
-    if (length < SLAB_FROM || length > SLAB_TO) return new Uint8Array(length);
-    if (this.slabUsed + length > this.slab.length) {
-      this.slab = new Uint8Array(SLAB_SIZE);
-      this.slabUsed = 0;
-    }
-    this.slabUsed += length;
-    return this.slab.subarray(this.slabUsed - length, this.slabUsed);
-  }
-
   /** @param {Range[]} ranges @param {number} total @returns {Uint8Array} not shared with the program */
   gather(ranges, total) {
-    const data = this.fresh(total);
+    const data = this.buffers.take(total);
     let offset = 0;
     for (const { pointer, length } of ranges) {
       data.set(this.access.bytes().subarray(pointer, pointer + length), offset);

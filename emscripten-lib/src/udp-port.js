@@ -48,6 +48,8 @@ export async function drained() {
   await Promise.all([...openPorts].map((port) => port.drained()));
 }
 
+/** @typedef {UDPMessage & { released: boolean }} Outgoing once it is released, others write to its `data` */
+
 /**
  * @typedef {object} PortOptions
  * @property {UDPSocketClass} UDPSocket
@@ -61,8 +63,9 @@ export async function drained() {
  * @property {number | undefined} receiveBufferSize bytes
  * @property {number | undefined} sendBufferSize bytes
  * @property {(message: UDPMessage) => void} onDatagram
- * @property {(message?: UDPMessage) => void} onDrain outstanding bytes became fewer: `message` is off the list, sent or lost
- * @property {(errno: number, message: UDPMessage) => void} onSendFailed a datagram was rejected, and is lost
+ * @property {(message?: Outgoing) => void} onDrain outstanding bytes became fewer: `message` is off the list, sent or lost
+ * @property {(data: Uint8Array) => void} onReleased the data of a datagram are needed no more
+ * @property {(errno: number, message: Outgoing) => void} onSendFailed a datagram was rejected, and is lost
  * @property {(text: string) => void} say one line on the console
  * @property {(text: string) => void} explain the same in debug builds only
  */
@@ -90,7 +93,7 @@ export class UdpPort {
     this.crowded = 0;
     this.crowdedSince = -Infinity;
     this.growing = false;
-    /** Accepted while no stripe was open. @type {UDPMessage[]} */
+    /** Accepted while no stripe was open. @type {Outgoing[]} */
     this.waiting = [];
     /**
      * Why a destination is not allowed, and until when, by its address.
@@ -303,14 +306,19 @@ export class UdpPort {
   /**
    * Takes the datagram; never waits, never throws. The caller has checked what can be checked (size, port, family):
    * a write that the browser rejects costs a stripe.
-   * @param {UDPMessage} message its data now belongs to the port
+   * @param {Uint8Array} data belongs to the port until it is released
+   * @param {string} remoteAddress
+   * @param {number} remotePort
+   * @returns {Outgoing} which onDrain and onSendFailed name, later
    */
-  send(message) {
-    this.outstanding += message.data.byteLength + DATAGRAM_OVERHEAD;
+  send(data, remoteAddress, remotePort) {
+    const message = { data, remoteAddress, remotePort, released: false };
+    this.outstanding += data.byteLength + DATAGRAM_OVERHEAD;
     this.transmit(message);
+    return message;
   }
 
-  /** @param {UDPMessage} message */
+  /** @param {Outgoing} message */
   transmit(message) {
     const { stripes } = this;
     if (stripes.length === 0) {
@@ -328,14 +336,22 @@ export class UdpPort {
     best.write(message);
   }
 
-  /** @param {UDPMessage} message */
+  /** Nobody reads its data any more, whether it is settled or not. @param {Outgoing} message */
+  release(message) {
+    if (message.released) return;
+    message.released = true;
+    this.options.onReleased(message.data);
+  }
+
+  /** @param {Outgoing} message off the list, sent or lost */
   sent(message) {
     this.outstanding -= message.data.byteLength + DATAGRAM_OVERHEAD;
+    this.release(message);
     this.options.onDrain(message);
     if (this.outstanding === 0) this.settleDrain();
   }
 
-  /** @param {UDPMessage} message @param {any} error or an errno */
+  /** @param {Outgoing} message @param {any} error or an errno */
   rejected(message, error) {
     this.sendErrors++;
     const errno = typeof error === 'number' ? error : sendErrno(error);

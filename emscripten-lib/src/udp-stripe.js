@@ -5,6 +5,7 @@
 const CLOSE_LIMIT = 1000;
 
 /** @typedef {import('./udp-port.js').UdpPort} UdpPort */
+/** @typedef {import('./udp-port.js').Outgoing} Outgoing */
 
 export class Stripe {
   /** @param {UdpPort} port @param {UDPSocket} socket @param {UDPSocketOpenInfo} info */
@@ -15,20 +16,20 @@ export class Stripe {
     this.reader = info.readable.getReader();
     this.writer = info.writable.getWriter();
     this.broken = false;
-    /** In the order of writing, which is the order in which the writes settle. @type {UDPMessage[]} */
+    /** In the order of writing, which is the order in which the writes settle. @type {Outgoing[]} */
     this.written = [];
     /** Set by retire(): called when the last write has settled. @type {(() => void) | undefined} */
     this.onIdle = undefined;
 
     // Bound once: a closure for each datagram would cost more than the datagram.
     this.onWritten = () => {
-      this.port.sent(/** @type {UDPMessage} */ (this.written.shift()));
+      this.port.sent(/** @type {Outgoing} */ (this.written.shift()));
       if (this.written.length === 0) this.onIdle?.();
     };
     this.onRejected = (/** @type {unknown} */ error) => {
-      const message = /** @type {UDPMessage} */ (this.written.shift());
+      const message = /** @type {Outgoing} */ (this.written.shift());
       if (this.written.length === 0) this.onIdle?.();
-      if (this.broken) {
+      if (this.broken && !message.released) {
         // Written after the one that broke the stream, and not at fault.
         this.port.transmit(message);
         return;
@@ -54,6 +55,7 @@ export class Stripe {
     const post = this.writer.poster?.((error) => (error ? this.onRejected(error) : this.onWritten()));
     this.hand = post ?? ((/** @type {UDPMessage} */ message) => {
       this.writer.write(message).then(this.onWritten, this.onRejected);
+      return false;
     });
   }
 
@@ -67,10 +69,10 @@ export class Stripe {
     this.reader.read().then(this.onRead, this.onReadEnd);
   }
 
-  /** @param {UDPMessage} message */
+  /** @param {Outgoing} message */
   write(message) {
     this.written.push(message);
-    this.hand(message);
+    if (this.hand(message)) this.port.release(message);
   }
 
   break() {

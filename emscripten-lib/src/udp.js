@@ -101,8 +101,8 @@ export class UdpSocket extends SocketBase {
       receiveBufferSize: Math.max(this.askedReceiveBuffer ?? 0, SYSTEM_RECEIVE_BUFFER / Math.min(stripes, SHARES_MAX)),
       sendBufferSize: this.askedSendBuffer,
       onDatagram: (message) => this.deliver(message),
-      onDrain: (message) => {
-        if (message) this.giveBack(message.data);
+      onReleased: this.giveBack,
+      onDrain: () => {
         if (this.writable()) this.queue.notifyListeners(WRITABLE);
       },
       onSendFailed: (errno) => this.sendFailed(errno),
@@ -205,7 +205,7 @@ export class UdpSocket extends SocketBase {
       throw EACCES;
     }
     if (port.outstanding >= this.sendBuffer) throw EAGAIN;
-    port.send({ data: copy(), remoteAddress: ip.text, remotePort: to.port });
+    port.send(copy(), ip.text, to.port);
     return length;
   }
 

@@ -1,5 +1,6 @@
 // The Node implementation of UDPSocket against node:dgram: the interface and the errors of the browser's.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
@@ -92,9 +93,11 @@ test('datagrams are posted in order, each is told of, and a failure concerns its
     if (told.length === 3) all.resolve(undefined);
   });
   const remote = { remoteAddress: '127.0.0.1', remotePort: other.address().port };
-  post?.({ data: new TextEncoder().encode('first'), ...remote });
-  post?.({ data: new Uint8Array(65_508), ...remote });
-  post?.({ data: new TextEncoder().encode('second'), ...remote });
+  const data = new TextEncoder().encode('first');
+  assert.equal(post?.({ data, ...remote }), true);
+  data.fill(0);
+  assert.equal(post?.({ data: new Uint8Array(65_508), ...remote }), true);
+  assert.equal(post?.({ data: new TextEncoder().encode('second'), ...remote }), true);
   assert.equal(told.length, 0, 'never at once');
   await all.promise;
   assert.deepEqual(told, [undefined, 'NetworkError EMSGSIZE', undefined]);
@@ -102,8 +105,26 @@ test('datagrams are posted in order, each is told of, and a failure concerns its
   assert.deepEqual(got, ['first', 'second']);
   const late = Promise.withResolvers();
   socket.close();
-  writer.poster?.(late.resolve)({ data: new Uint8Array(1), ...remote });
+  assert.equal(writer.poster?.(late.resolve)({ data: new Uint8Array(1), ...remote }), false);
   assert.equal(/** @type {Error} */ (await late.promise)?.name, 'NetworkError', 'nor does a closed socket throw');
+});
+
+test('data that the system has no room for yet are not to be written over', () => {
+  // With this option, of Node's own tests, it has none.
+  const flags = ['--test-udp-no-try-send', '--input-type=module', '--eval'];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, `
+    import { createSocket } from 'node:dgram';
+    import { NodeUDPSocket } from ${JSON.stringify(new URL('../src/node/udp-socket.js', import.meta.url).href)};
+    const other = createSocket('udp4');
+    other.bind(0, '127.0.0.1', async () => {
+      const { writable } = await new NodeUDPSocket({ localAddress: '127.0.0.1' }).opened;
+      const post = writable.getWriter().poster(() => {});
+      other.on('message', () => other.close());
+      console.log(post({ data: new Uint8Array(4), remoteAddress: '127.0.0.1', remotePort: other.address().port }));
+    });
+  `], { encoding: 'utf8', timeout: 60_000 });
+  assert.equal(status, 0, stderr);
+  assert.equal(stdout, 'false\n');
 });
 
 test('IPv6, and IPv4 through the wildcard of IPv6', async (context) => {

@@ -295,6 +295,65 @@ test('a datagram\'s buffer comes back once it has left or is lost, and not while
   assert.deepEqual(back, [1, 2, 3]);
 });
 
+/**
+ * A browser whose writers have `poster`, as Node's.
+ * @param {(message: UDPMessage) => boolean} isRead whether the system has read the data when the post returns
+ */
+function postingBrowser(isRead) {
+  const browser = fakeBrowser();
+  /** What was posted, in order: each tells how it ends. @type {((error?: Error) => void)[]} */
+  const posted = [];
+  const { UDPSocket } = browser;
+  browser.UDPSocket = class extends UDPSocket {
+    /** @param {UDPSocketOptions} options */
+    constructor(options) {
+      super(options);
+      const { opened } = this;
+      /** @type {DatagramWriter['poster']} */
+      const poster = (settled) => (message) => {
+        posted.push(settled);
+        return isRead(message);
+      };
+      Object.assign(this, {
+        opened: opened.then((info) => ({ ...info, writable: { getWriter: () => Object.assign(info.writable.getWriter(), { poster }) } })),
+      });
+    }
+  };
+  return { browser, posted };
+}
+
+test('a buffer that the system has read already comes back at once, and once; its datagram still counts until it settles', async () => {
+  const { browser, posted } = postingBrowser(({ data }) => data.byteLength !== 2);
+  /** @type {number[]} */
+  const back = [];
+  const { socket } = create({ browser, giveBack: ({ length }) => back.push(length) });
+  await bind(socket);
+  for (const length of [1, 2, 3]) send(socket, loopback(9), length);
+  assert.deepEqual(back, [1, 3]);
+  assert.equal(socket.port?.outstanding, 6 + 3 * DATAGRAM_OVERHEAD);
+  posted.shift()?.();
+  assert.deepEqual(back, [1, 3]);
+  posted.shift()?.();
+  assert.deepEqual(back, [1, 3, 2]);
+  posted.shift()?.(domError('NetworkError', 'net::ERR_FAILED'));
+  assert.deepEqual(back, [1, 3, 2]);
+  assert.equal(socket.port?.outstanding, 0);
+  assert.equal(socket.port?.sendErrors, 1);
+});
+
+test('of what a socket that ended did not send, the next one sends what nobody else has written over', async () => {
+  const { browser, posted } = postingBrowser(({ data }) => data.byteLength === 1);
+  const { socket } = create({ browser });
+  await bind(socket);
+  send(socket, loopback(9), 1);
+  send(socket, loopback(9), 2);
+  socket.port?.stripes[0].onReadEnd();
+  for (const settle of posted.splice(0)) settle(domError('NetworkError', 'net::ERR_FAILED'));
+  await settled();
+  assert.equal(posted.length, 1, 'the second one');
+  assert.equal(socket.port?.sendErrors, 1, 'the first one');
+});
+
 test('a send on an unbound socket binds; the datagram goes out once the port is open', async () => {
   const { socket, browser } = create();
   assert.equal(send(socket, loopback(9)), 4);

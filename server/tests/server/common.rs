@@ -1,14 +1,42 @@
 //! The server as a user runs it: the binary, its standard streams, and the client that talks to it.
 
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{self, BufRead, BufReader, Lines, Read, Write};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::process::{self, Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use socket_iwa_native::Pin;
 
+/// How long a test may have a server: many times what the longest takes.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Ends the tests with a message where one is not over, and this not dropped, in time: it waits for what does not come, and
+/// many do so in calls that nothing else ends.
+pub(crate) struct Limit {
+    _over: mpsc::Sender<()>,
+}
+
+impl Limit {
+    pub(crate) fn start() -> Self {
+        let test = thread::current().name().unwrap_or("a test").to_owned();
+        let (over, end) = mpsc::channel();
+        thread::spawn(move || {
+            if end.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+                // Not eprintln, whose text is kept for a test that ends.
+                let _ = writeln!(io::stderr(), "{test} has not ended within {} s", LIMIT.as_secs());
+                process::exit(1);
+            }
+        });
+        Self { _over: over }
+    }
+}
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
+    _limit: Limit,
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
@@ -31,6 +59,7 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 impl Server {
     /// Starts the server on a free port of the loopback address and waits until it is ready.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        let limit = Limit::start();
         let mut child = command(arguments);
         if !arguments.contains(&"--listen") {
             child.args(["--listen", "127.0.0.1:0"]);
@@ -48,7 +77,7 @@ impl Server {
         let ip = ready["address"].as_str().unwrap().parse().unwrap();
         let port = ready["port"].as_u64().unwrap().try_into().unwrap();
         let pin = ready["cert_sha256"].as_str().unwrap().parse().unwrap();
-        Self { child, stdin, lines, address: SocketAddr::new(ip, port), pin }
+        Self { _limit: limit, child, stdin, lines, address: SocketAddr::new(ip, port), pin }
     }
 
     /// The next line it prints.

@@ -11,11 +11,14 @@ use socket_iwa_native::{Client, Http, Pin};
 use socket_iwa_server::http::{Exchange, HttpError, Response};
 use socket_iwa_server::{Certificate, Config, Routes, Server};
 
+use crate::common::Limit;
+
 type Requests = h3::client::SendRequest<h3_quinn::OpenStreams, Bytes>;
 type Stream = h3::client::RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>;
 
 /// Serves on a thread, which ends some time after this is dropped.
 struct Served {
+    _limit: Limit,
     address: SocketAddr,
     pin: Pin,
     stopper: Stopper,
@@ -23,6 +26,7 @@ struct Served {
 
 impl Served {
     fn new(config: Config, routes: impl FnOnce() -> Routes + Send + 'static) -> Self {
+        let limit = Limit::start();
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), &Options::default()).unwrap();
@@ -34,7 +38,7 @@ impl Served {
             server.run(&stop, None, |_| {}).unwrap();
         });
         let (address, pin, stopper) = told.recv().unwrap();
-        Self { address, pin, stopper }
+        Self { _limit: limit, address, pin, stopper }
     }
 
     async fn connect(&self) -> quinn::Connection {
