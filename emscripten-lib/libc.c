@@ -61,6 +61,19 @@ int __syscall_prlimit64(pid_t process, int resource, const struct rlimit *next, 
   return 0;
 }
 
+// --- getrusage: ENOSYS in Emscripten's libc, with a line on the console at each call -----------------------------------
+
+// Servers ask for their statistics, and print what they find there, whatever it returned. Nothing of it is known here: a
+// field that a system does not keep is 0, as on Linux.
+int getrusage(int who, struct rusage *usage) {
+  if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD) {
+    errno = EINVAL;
+    return -1;
+  }
+  *usage = (struct rusage){0};
+  return 0;
+}
+
 // --- initgroups: not in Emscripten's libc ------------------------------------------------------------------------------
 
 // As setgroups() there: groups are root's to set. A program that brings its own, for a system without, keeps it.

@@ -5,9 +5,9 @@ import {
   EADDRNOTAVAIL, EAGAIN, EALREADY, EBADF, ECONNREFUSED, EINVAL, EISCONN, ENETUNREACH, ENOTCONN, IPPROTO_TCP, POLLERR,
   POLLHUP, POLLNVAL, POLLRDHUP, READABLE, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_STREAM, WRITABLE,
 } from './abi.js';
-import { isMapped, isWildcard, unmapped } from './address.js';
+import { isLoopback, isMapped, isWildcard, unmapped } from './address.js';
 import { SocketBase, literalIp } from './socket-base.js';
-import { TcpListener, listenerReleased } from './tcp-listener.js';
+import { TcpListener, boundOnly, listenerReleased } from './tcp-listener.js';
 import { TcpPort } from './tcp-port.js';
 import { WRITER_RESERVE } from './tcp-writer.js';
 
@@ -49,6 +49,8 @@ export class TcpLifecycle extends SocketBase {
     this.state = 'unbound';
     /** What bind() asked for. @type {Endpoint | undefined} */
     this.local = undefined;
+    /** bind() asked for any free port. */
+    this.anyPort = false;
     /** Holds the port from bind() on. @type {TcpListener | undefined} */
     this.listener = undefined;
     /** @type {TcpPort | undefined} */
@@ -83,6 +85,7 @@ export class TcpLifecycle extends SocketBase {
     });
     this.state = 'binding';
     this.local = local;
+    this.anyPort = local.port === 0;
     this.bindError = 0;
     listener.opening.then(
       () => {
@@ -165,7 +168,7 @@ export class TcpLifecycle extends SocketBase {
     const { TCPSocket, capacity } = this.platform.clients();
     const { madeUp } = this.platform;
     const host = madeUp.find(ip)?.name ?? unmapped(ip).text;
-    const options = this.connectOptions(TCPSocket, host, peer.port);
+    const options = this.connectOptions(TCPSocket, host, ip, peer.port);
     const { listener } = this;
     this.listener = undefined;
     listener?.close();
@@ -175,8 +178,12 @@ export class TcpLifecycle extends SocketBase {
     this.state = 'connecting';
     this.connectTold = !nonblocking;
     this.error = 0;
+    const refused = boundOnly(unmapped(ip), peer.port);
     const port = this.attach({
-      create: () => new TCPSocket(unmapped(madeUp.behind(ip, () => {})).text, peer.port, options),
+      create: () => {
+        if (refused) throw ECONNREFUSED;
+        return new TCPSocket(unmapped(madeUp.behind(ip, () => {})).text, peer.port, options);
+      },
       // Of this program's own listeners close() frees both ports a moment later.
       after: Promise.all([
         listenerReleased(options.localPort ?? 0), listenerReleased(peer.port), madeUp.find(ip)?.settled,
@@ -202,13 +209,25 @@ export class TcpLifecycle extends SocketBase {
   }
 
   /**
+   * Whether a connection whose local address the browser chooses has the one that bind() asked for: any, or loopback's,
+   * from which everything on loopback is connected to. The port is another one than after bind().
+   * @param {Endpoint} local @param {import('./address.js').Ip} peer
+   */
+  isAsBound({ ip }, peer) {
+    if (!this.anyPort) return false;
+    const { text } = unmapped(ip);
+    return isWildcard(ip) || (isLoopback(peer) && text === (unmapped(peer).family === 6 ? '::1' : '127.0.0.1'));
+  }
+
+  /**
    * What the program has asked for before connect(), as the browser takes it.
    * @param {TCPSocketClass} TCPSocket
    * @param {string} host where to, for the message
+   * @param {import('./address.js').Ip} ip
    * @param {number} port
    * @returns {TCPSocketOptions}
    */
-  connectOptions(TCPSocket, host, port) {
+  connectOptions(TCPSocket, host, ip, port) {
     /** @type {TCPSocketOptions} */
     // Nagle's algorithm is a matter of speed alone, and off before the program can say so costs it nothing.
     const options = { noDelay: true };
@@ -216,14 +235,14 @@ export class TcpLifecycle extends SocketBase {
     if (this.askedSendBuffer) options.sendBufferSize = this.askedSendBuffer;
     if (this.askedReceiveBuffer) options.receiveBufferSize = this.askedReceiveBuffer;
     const { local } = this;
-    if (local && (local.port !== 0 || !isWildcard(local.ip))) {
-      if (!TCPSocket.bindsLocally) {
-        this.platform.explain(`connect ${host}:${port}: EADDRNOTAVAIL: the socket is bound to ` +
-          `${local.ip.text}:${local.port}, and the browser chooses the local address of a connection: leave out bind()`);
-        throw EADDRNOTAVAIL;
-      }
+    if (local && TCPSocket.bindsLocally && (local.port !== 0 || !isWildcard(local.ip))) {
       options.localAddress = unmapped(local.ip).text;
       options.localPort = local.port;
+    } else if (local && !this.isAsBound(local, ip)) {
+      this.platform.explain(`connect ${host}:${port}: EADDRNOTAVAIL: the socket is bound to ` +
+        `${local.ip.text}:${this.anyPort ? 0 : local.port}, and the browser chooses the local address of a ` +
+        'connection: leave out bind()');
+      throw EADDRNOTAVAIL;
     }
     return options;
   }

@@ -1,5 +1,6 @@
 // A listening TCP port: the browser's TCPServerSocket, and the connections it has accepted that the program has not.
 // It speaks Direct Sockets: no sockaddr, no descriptor, no errno but of opening.
+import { ipFromText, isLoopback, isWildcard, sameIp } from './address.js';
 import { bindErrno } from './browser-errors.js';
 
 /** Connections taken from the browser ahead of accept(), at most; the others wait in the system's queue. */
@@ -16,6 +17,24 @@ const releasingListeners = new Map();
 /** @param {number} port @returns {Promise<void> | undefined} resolves when a listener that was closed has let go of it */
 export function listenerReleased(port) {
   return releasingListeners.get(port);
+}
+
+/** Those that hold a port. @type {Set<TcpListener>} */
+const openListeners = new Set();
+
+/**
+ * Whether a port is one of this program's own that does not listen yet: the browser would connect to it all the same.
+ * @param {import('./address.js').Ip} ip no mapped one
+ * @param {number} port
+ */
+export function boundOnly(ip, port) {
+  let found = false;
+  for (const listener of openListeners) {
+    if (listener.localPort !== port || !listener.takes(ip)) continue;
+    if (listener.ahead > 0) return false;
+    found = true;
+  }
+  return found;
 }
 
 /** @typedef {import('./tcp-port.js').Accepted} Accepted */
@@ -69,10 +88,22 @@ export class TcpListener {
       this.reader = info.readable.getReader();
       this.localAddress = info.localAddress;
       this.localPort = info.localPort;
+      if (!this.closed) openListeners.add(this);
       this.pull();
     } catch (error) {
       throw bindErrno(error, this.options, SERVER_PORT_RULE, this.options.explain);
     }
+  }
+
+  /**
+   * Whether a connection to this address, and to the port, comes here. Behind a wildcard it is known of loopback alone.
+   * @param {import('./address.js').Ip} ip
+   */
+  takes(ip) {
+    const own = ipFromText(this.localAddress);
+    if (!own) return false;
+    if (!isWildcard(own)) return sameIp(own, ip);
+    return isLoopback(ip) && (own.family === ip.family || (own.family === 6 && !this.options.ipv6Only));
   }
 
   /** @param {number} backlog of listen() */
@@ -97,6 +128,7 @@ export class TcpListener {
       // The port was lost, for good: nothing will come. An errored stream would say so again at once, without end.
       this.ahead = 0;
       this.lost = true;
+      openListeners.delete(this);
       if (!this.closed) {
         this.options.explain(`listen ${this.localAddress}:${this.localPort}: the browser has lost the port, and no ` +
           'connection will come: close the socket and bind another');
@@ -125,6 +157,7 @@ export class TcpListener {
   close() {
     if (this.closed) return;
     this.closed = true;
+    openListeners.delete(this);
     for (const { socket } of this.pending.splice(0)) socket.close().catch(() => {});
     const release = async () => {
       await this.opening.catch(() => {});

@@ -222,6 +222,52 @@ test('a bound socket connects from its address where the platform can, and is EA
   }
 });
 
+test('a socket bound to any port connects from the address the browser chooses, if that is the one it is bound to', async () => {
+  const loopback = at('127.0.0.1', 7), elsewhere = at('192.0.2.1', 7);
+  for (const [text, to, connects] of /** @type {const} */ ([
+    ['127.0.0.1', loopback, true], ['0.0.0.0', elsewhere, true],
+    ['127.0.0.1', elsewhere, false], ['127.0.0.2', loopback, false], ['192.0.2.9', elsewhere, false],
+  ])) {
+    const { socket, browser } = create();
+    socket.beginBind(at(text, 0));
+    await settled();
+    browser.servers[0].open();
+    await settled();
+    if (connects) {
+      socket.beginConnect(to, true);
+      await settled();
+      assert.deepEqual(browser.clients[0].options, { noDelay: true });
+    } else {
+      assert.equal(thrown(() => socket.beginConnect(to, true)), EADDRNOTAVAIL);
+    }
+    socket.close();
+  }
+});
+
+test('a port that is bound and does not listen refuses the connections of its own program', async () => {
+  for (const [text, to, refused] of /** @type {const} */ ([
+    ['127.0.0.1', '127.0.0.1', true], ['0.0.0.0', '127.0.0.1', true], ['127.0.0.1', '127.0.0.2', false],
+  ])) {
+    const { socket: holder, browser: bound } = create();
+    holder.beginBind(at(text, 0));
+    await settled();
+    bound.servers[0].open();
+    await settled();
+    const { port } = holder.localEndpoint();
+    const { socket, browser } = create();
+    socket.beginConnect(at(to, port), true);
+    await settled();
+    assert.equal(browser.clients.length, refused ? 0 : 1);
+    if (refused) assert.equal(thrown(() => socket.finishConnect()), ECONNREFUSED);
+    holder.finishListen(1);
+    const after = create();
+    after.socket.beginConnect(at(to, port), true);
+    await settled();
+    assert.equal(after.browser.clients.length, 1);
+    holder.close();
+  }
+});
+
 test('bind() waits for the browser, and knows the port then', async () => {
   const { socket, browser } = create();
   socket.beginBind(at('127.0.0.1', 0));

@@ -317,6 +317,21 @@ CASE(rlimit_of_core_files) {
   result("%s, %d", set, (int)limit.rlim_cur);
 }
 
+CASE(rusage_of_all_three_kinds) {
+  struct rusage usage[3];
+  memset(usage, 0xff, sizeof usage);
+  const char *self = outcome(getrusage(RUSAGE_SELF, &usage[0])), *children = outcome(getrusage(RUSAGE_CHILDREN, &usage[1]));
+  const char *thread = outcome(getrusage(RUSAGE_THREAD, &usage[2]));
+  int told = 0;
+  for (int i = 0; i < 3; i++) told += usage[i].ru_utime.tv_sec >= 0 && usage[i].ru_stime.tv_usec >= 0 && usage[i].ru_nsignals == 0;
+  result("%s, %s, %s, %d", self, children, thread, told);
+}
+
+CASE(rusage_of_an_unknown_kind) {
+  struct rusage usage;
+  result("%s", outcome(getrusage(1000, &usage)));
+}
+
 int main(void) {
   RUN(read_takes_one_datagram);
   RUN(read_drops_what_does_not_fit);
@@ -350,5 +365,7 @@ int main(void) {
   RUN(rlimit_of_descriptors_is_obeyed);
   RUN(rlimit_wrong);
   RUN(rlimit_of_core_files);
+  RUN(rusage_of_all_three_kinds);
+  RUN(rusage_of_an_unknown_kind);
   return 0;
 }

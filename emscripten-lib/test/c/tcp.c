@@ -312,6 +312,55 @@ CASE(tcp_connect_refused_then_again) {
   close(listener);
 }
 
+CASE(tcp_connect_to_a_port_that_is_bound_only) {
+  int holder = tcp(), fd = tcp();
+  Address address = v4("127.0.0.1", 0);
+  must(bind(holder, &address.any, address.length), "bind");
+  address = local(holder);
+  const char *before = outcome(connect(fd, &address.any, address.length));
+  must(listen(holder, 1), "listen");
+  result("%s, after listen %s", before, outcome(connect(fd, &address.any, address.length)));
+  close(fd);
+  close(holder);
+}
+
+CASE(tcp_connect_nonblocking_to_a_port_that_is_bound_only) {
+  int holder = tcp(), fd = tcp();
+  Address address = v4("0.0.0.0", 0), peer = v4("127.0.0.1", 0);
+  must(bind(holder, &address.any, address.length), "bind");
+  address = local(holder);
+  peer.v4.sin_port = address.v4.sin_port;
+  nonblocking(fd);
+  const char *first = outcome(connect(fd, &peer.any, peer.length)), *ready = polled(fd, POLLOUT, 5000);
+  result("%s, then %s, SO_ERROR %s", first, ready, error_name(so_error(fd)));
+  close(fd);
+  close(holder);
+}
+
+// A client bound to an address and to any port.
+static void connect_bound_to(const char *text) {
+  int listener = listening(), fd = tcp();
+  Address address = v4(text, 0), peer = local(listener), name = {.length = sizeof name.v6};
+  must(bind(fd, &address.any, address.length), "bind");
+  const char *said = outcome(connect(fd, &peer.any, peer.length));
+  if (said[0] == 'o') {
+    int server = accept(listener, &name.any, &name.length);
+    Address own = local(fd);
+    result("%s, from %s, %s", said, host(&name), same(&own, &name) ? "getsockname too" : "not getsockname");
+    close(server);
+  } else {
+    result("%s", said);
+  }
+  close(fd);
+  close(listener);
+}
+
+CASE(tcp_connect_bound_to_loopback) { connect_bound_to("127.0.0.1"); }
+
+CASE(tcp_connect_bound_to_another_loopback_address) { connect_bound_to("127.0.0.2"); }
+
+CASE(tcp_connect_bound_to_the_wildcard) { connect_bound_to("0.0.0.0"); }
+
 CASE(tcp_connect_nonblocking) {
   int listener = listening(), fd = tcp();
   Address address = local(listener);
@@ -976,6 +1025,11 @@ int main(void) {
   RUN(tcp_three_connections_are_accepted_in_turn);
   RUN(tcp_connect_refused);
   RUN(tcp_connect_refused_then_again);
+  RUN(tcp_connect_to_a_port_that_is_bound_only);
+  RUN(tcp_connect_nonblocking_to_a_port_that_is_bound_only);
+  RUN(tcp_connect_bound_to_loopback);
+  RUN(tcp_connect_bound_to_another_loopback_address);
+  RUN(tcp_connect_bound_to_the_wildcard);
   RUN(tcp_connect_nonblocking);
   RUN(tcp_connect_nonblocking_refused);
   RUN(tcp_connect_nonblocking_refused_polls);
