@@ -1,9 +1,10 @@
 /**
  * Software as it is published, as WebAssembly on Node and in Chromium, each against a real peer on this machine: crates
- * (ureq, redis, tungstenite), a C program from a Debian source package (hiredis), and Rust's std::net against itself on
+ * (ureq, redis, tungstenite, mio), a C program from a Debian source package (hiredis), and Rust's std::net against itself on
  * Linux. docs/ports.md says how to run each by hand.
  */
 import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
@@ -64,6 +65,23 @@ for (const runtime of /** @type {const} */ (['node', 'chromium'])) {
     });
     after(() => session?.close());
 
+    /**
+     * A program that serves: `said` is the match of what it is to print first.
+     * @param {string} name @param {string[]} args @param {RegExp} expected
+     */
+    function started(name, args, expected) {
+      /** @type {(match: RegExpExecArray) => void} */
+      let tell = () => {};
+      const printed = new Promise((/** @type {(match: RegExpExecArray) => void} */ resolve) => (tell = resolve));
+      const ended = session.run(name, args, {
+        onStdout(text) {
+          const match = expected.exec(text);
+          if (match) tell(match);
+        },
+      });
+      return { ended, said: Promise.race([printed, ended.then(({ stderr }) => assert.fail(stderr))]) };
+    }
+
     test('ureq: an HTTPS GET through rustls and ring from a server that OpenSSL serves', async () => {
       const { port } = /** @type {net.AddressInfo} */ (web.address());
       greetings.length = 0;
@@ -103,18 +121,25 @@ for (const runtime of /** @type {const} */ (['node', 'chromium'])) {
     });
 
     test('tungstenite: a server for two clients, one after the other', async () => {
-      /** @type {(address: string) => void} */
-      let tell = () => {};
-      const listening = new Promise((resolve) => (tell = resolve));
-      const served = session.run('websocket_server', ['127.0.0.1:0', '2'], {
-        onStdout: (text) => /listening on (.*)\n/.test(text) && tell(/listening on (.*)\n/.exec(text)?.[1] ?? ''),
-      });
-      const address = await Promise.race([listening, served.then(({ stderr }) => assert.fail(stderr))]);
+      const { ended, said } = started('websocket_server', ['127.0.0.1:0', '2'], /listening on (.*)\n/);
+      const [, address] = await said;
       assert.deepEqual(await echoes(`ws://${address}/`, ['one', 'two']), ['one', 'two']);
       assert.equal((await onLinux('websocket_client', [`ws://${address}/`])).stdout.split('\n').at(-2), 'closed');
-      const { code, stdout, stderr } = await served;
+      const { code, stdout, stderr } = await ended;
       assert.equal(code, 0, stderr);
       assert.deepEqual(stdout.trimEnd().split('\n').slice(1), ['echoed 2 messages', 'echoed 4 messages']);
+    });
+
+    test('mio: TCP and UDP clients at one event loop, without threads', async () => {
+      const { ended, said } = started('mio_echo', [], /listening on (.*) and (.*)\n/);
+      const [, stream, datagrams] = await said;
+      const clients = ['one', 'x'.repeat(10_000)].map((text) => exchange(stream, text));
+      assert.deepEqual(await Promise.all(clients), ['one', 'x'.repeat(10_000)]);
+      assert.equal(await datagramExchange(datagrams, 'datagram'), 'datagram');
+      assert.equal(await exchange(stream, 'stop'), 'stop');
+      const { code, stdout, stderr } = await ended;
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(stdout.trimEnd().split('\n').filter((line) => !line.startsWith('listening')), ['nothing: true', 'woken']);
     });
 
     test('hiredis: its example client', async () => {
@@ -171,6 +196,38 @@ function echoes(url, texts) {
       if (received.length === texts.length) socket.close();
     };
     socket.onclose = () => resolve(received);
+  });
+}
+
+/**
+ * What comes back for a text, by TCP, until all of it has, or the end.
+ * @param {string} address @param {string} text @returns {Promise<string>}
+ */
+function exchange(address, text) {
+  const [host, port] = address.split(':');
+  return new Promise((resolve, reject) => {
+    let received = '';
+    const socket = net.connect(Number(port), host, () => socket.write(text));
+    socket.setEncoding('latin1').on('data', (/** @type {string} */ chunk) => {
+      received += chunk;
+      if (received.length < text.length) return;
+      resolve(received);
+      socket.end();
+    });
+    socket.on('error', reject).on('close', () => resolve(received));
+  });
+}
+
+/** The same by UDP. @param {string} address @param {string} text @returns {Promise<string>} */
+function datagramExchange(address, text) {
+  const [host, port] = address.split(':');
+  const socket = dgram.createSocket('udp4');
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject).on('message', (message) => {
+      socket.close();
+      resolve(String(message));
+    });
+    socket.send(text, Number(port), host);
   });
 }
 

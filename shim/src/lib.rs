@@ -18,6 +18,9 @@
 mod inherited;
 mod lines;
 pub mod platform;
+// With threads alone: without them Emscripten finds main by itself.
+#[cfg(all(target_os = "emscripten", target_feature = "atomics"))]
+mod proxied_main;
 #[cfg(target_os = "emscripten")]
 mod socketpair;
 mod stop;

@@ -90,7 +90,8 @@ Examples, in the directory of a crate that depends on socket-iwa:
   cargo run --manifest-path PATH/TO/socket-iwa/Cargo.toml -p xtask -- node -- \\
     target/wasm32-unknown-emscripten/release/NAME.js
 
-It is the toolchain's cargo with --target wasm32-unknown-emscripten and the settings of .cargo/wasm.toml.")]
+It is the toolchain's cargo with --target wasm32-unknown-emscripten and the settings of .cargo/wasm.toml, with --threads
+those of .cargo/wasm-threads.toml as well. A build with threads has a standard library of its own.")]
     Cargo(Cargo),
     /// Run a program with the Node that has JSPI
     #[command(after_help = "Example:\n  cargo xtask node -- echo.js 127.0.0.1 4433")]
@@ -231,6 +232,9 @@ pub(crate) struct Cargo {
     /// Which cargo, rustc and emcc
     #[arg(long, value_enum, default_value_t = Toolchain::Container)]
     pub(crate) toolchain: Toolchain,
+    /// For a program that starts threads: a call that waits then blocks its thread alone, and JSPI is not needed
+    #[arg(long)]
+    pub(crate) threads: bool,
     #[command(flatten)]
     pub(crate) install: Install,
     /// cargo's arguments, its command first

@@ -67,7 +67,7 @@ fn dispatch(command: cli::Command) -> Result<()> {
         cli::Command::Emconfigure(given) => run_emscripten("emconfigure", &given),
         cli::Command::Emmake(given) => run_emscripten("emmake", &given),
         cli::Command::Emcmake(given) => run_emscripten("emcmake", &given),
-        cli::Command::Cargo(cargo) => wasm_cargo::command(cargo.toolchain, &cargo.arguments, !cargo.install.no_install),
+        cli::Command::Cargo(cargo) => wasm_cargo::command(&cargo),
         cli::Command::Node(node) => {
             setup::ensure(&[Need::Packages], !node.install.no_install)?;
             Err(process::replace(Command::new(setup::installed_node()?).args(&node.arguments)))

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
+use crate::cli::Cargo;
 use crate::error::Result;
 use crate::process::{output_of, replace};
 use crate::repo;
@@ -12,29 +13,41 @@ use crate::user_files;
 pub(crate) const TARGET: &str = "wasm32-unknown-emscripten";
 
 /// Becomes cargo: returns only the error.
-pub(crate) fn command(toolchain: Toolchain, arguments: &[OsString], install: bool) -> Result<()> {
-    toolchain.check(&[Program::Rustc])?;
-    let mut command = user_files::command(toolchain, "cargo", arguments, install)?;
+pub(crate) fn command(cargo: &Cargo) -> Result<()> {
+    cargo.toolchain.check(&[Program::Rustc])?;
+    let mut command = user_files::command(cargo.toolchain, "cargo", &cargo.arguments, !cargo.install.no_install)?;
     // The profile-rustflags of .cargo/wasm.toml and -Zbuild-std are refused by a stable cargo otherwise.
     command.env("RUSTC_BOOTSTRAP", "1");
-    Err(replace(command.args(for_wasm(arguments, !has_standard_library(toolchain)))))
+    // rustup's standard library is compiled without atomics, and starts no threads.
+    let build_std = cargo.threads || !has_standard_library(cargo.toolchain);
+    let configuration: &[&str] =
+        if cargo.threads { &[".cargo/wasm.toml", ".cargo/wasm-threads.toml"] } else { &[".cargo/wasm.toml"] };
+    Err(replace(command.args(for_wasm_with(configuration, &cargo.arguments, build_std))))
 }
 
 /// cargo's arguments with the target and what it needs. Commands that compile nothing get neither.
 pub(crate) fn for_wasm(given: &[OsString], build_std: bool) -> Vec<OsString> {
+    for_wasm_with(&[".cargo/wasm.toml"], given, build_std)
+}
+
+fn for_wasm_with(files: &[&str], given: &[OsString], build_std: bool) -> Vec<OsString> {
     const COMPILES: [&str; 8] = ["b", "build", "c", "check", "clippy", "d", "doc", "rustc"];
-    let mut arguments: Vec<OsString> = vec!["--config".into(), repo::path(".cargo/wasm.toml").into()];
-    let mut given = given.iter().cloned();
-    let Some(subcommand) = given.next() else { return arguments };
-    let compiles = COMPILES.iter().any(|name| subcommand == *name);
-    arguments.push(subcommand);
-    if compiles {
+    let configuration = files.iter().flat_map(|file| ["--config".into(), repo::path(file).into()]);
+    let Some((subcommand, rest)) = given.split_first() else { return configuration.collect() };
+    let mut arguments = Vec::new();
+    if COMPILES.iter().any(|name| subcommand == *name) {
+        // Behind the command's name: cargo forgets what stands before it as soon as the user gives a --config behind it.
+        arguments.push(subcommand.clone());
+        arguments.extend(configuration);
         arguments.extend(["--target", TARGET].map(OsString::from));
         if build_std {
             arguments.push("-Zbuild-std=std,panic_abort".into());
         }
+    } else {
+        arguments.extend(configuration);
+        arguments.push(subcommand.clone());
     }
-    arguments.extend(given);
+    arguments.extend(rest.iter().cloned());
     arguments
 }
 
@@ -51,21 +64,33 @@ pub(crate) fn has_standard_library(toolchain: Toolchain) -> bool {
 mod tests {
     use super::*;
 
+    const FILES: [&str; 2] = [".cargo/wasm.toml", ".cargo/wasm-threads.toml"];
+
     fn with(given: &[&str], build_std: bool) -> Vec<String> {
         let given: Vec<OsString> = given.iter().map(OsString::from).collect();
-        let arguments = for_wasm(&given, build_std);
-        arguments[2..].iter().map(|argument| argument.to_string_lossy().into_owned()).collect()
+        let arguments = for_wasm_with(&FILES, &given, build_std);
+        let root = format!("{}/", repo::root().display());
+        arguments.iter().map(|argument| argument.to_string_lossy().replace(&root, "")).collect()
     }
 
     #[test]
-    fn what_compiles_gets_the_target_behind_its_name() {
-        assert_eq!(with(&["build", "--release"], false), ["build", "--target", TARGET, "--release"]);
-        assert_eq!(with(&["check"], true), ["check", "--target", TARGET, "-Zbuild-std=std,panic_abort"]);
+    fn what_compiles_gets_settings_and_target_behind_its_name() {
+        let settings = ["--config", FILES[0], "--config", FILES[1], "--target", TARGET];
+        assert_eq!(with(&["build", "--release"], false), [&["build"], &settings[..], &["--release"]].concat());
+        assert_eq!(with(&["check"], true), [&["check"], &settings[..], &["-Zbuild-std=std,panic_abort"]].concat());
+    }
+
+    #[test]
+    fn a_config_of_the_users_stands_behind_the_settings() {
+        let arguments = with(&["build", "--config", "mine.toml"], false);
+        assert_eq!(arguments[..2], ["build", "--config"]);
+        assert_eq!(arguments[arguments.len() - 2..], ["--config", "mine.toml"]);
     }
 
     #[test]
     fn what_compiles_nothing_stays_as_it_is() {
-        assert_eq!(with(&["add", "socket-iwa"], true), ["add", "socket-iwa"]);
-        assert!(with(&[], true).is_empty());
+        let settings = ["--config", FILES[0], "--config", FILES[1]];
+        assert_eq!(with(&["add", "socket-iwa"], true), [&settings[..], &["add", "socket-iwa"]].concat());
+        assert_eq!(with(&[], true), settings);
     }
 }
