@@ -50,7 +50,7 @@ export interface ConnectOptions {
   keepAliveDelay?: number;
   /** Nagle's algorithm off: true without it. */
   noDelay?: boolean;
-  /** Bytes read ahead of the program, 1 MiB without it: then the peer waits. */
+  /** Bytes read ahead of the program, 1 MiB without it: then the peer waits. Chrome's are at least 1, and mostly 16 MiB. */
   readAhead?: number;
   /** Aborts the attempt, and later the connection: what waits rejects with its reason. */
   signal?: AbortSignal;

@@ -85,6 +85,7 @@ export class TcpConnection {
       receiveLimit: () => readAhead,
       onReadable: () => this.#hear(),
       onWritable: () => this.#wakeWriter(),
+      say: this.#explanations.explain,
       explain: this.#explanations.explain,
     });
     /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */

@@ -33,12 +33,12 @@
   /** Dependencies come before dependents: the text is concatenated. */
   const modules = [
     'abi.js', 'address.js', 'recent.js', 'own-address.js', 'datagram-queue.js', 'byte-queue.js', 'timers.js', 'attempt.js',
-    'browser-errors.js', 'socket-base.js', 'udp-stripe.js', 'udp-multicast.js', 'udp-port.js', 'udp.js', 'tcp-writer.js',
-    'tcp-port.js', 'tcp-listener.js', 'tcp-lifecycle.js', 'tcp.js', 'channel.js', 'pair.js', 'buffer-pool.js', 'memory.js',
-    'multicast-options.js', 'options.js', 'interfaces.js', 'interface-requests.js', 'route-socket.js', 'descriptors.js',
-    'guarded.js', 'poll.js', 'epoll.js', 'stdin.js', 'stream-transfer.js', 'option-calls.js', 'syscalls.js', 'addrinfo.js',
-    'addrinfo-memory.js', 'services.js', 'made-up-addresses.js', 'dns-message.js', 'dns-resolver.js', 'resolvers.js',
-    'lookup-wait.js', 'names.js', 'suspendable.js', 'library.js',
+    'browser-errors.js', 'socket-base.js', 'udp-stripe.js', 'udp-multicast.js', 'udp-port.js', 'udp.js', 'tcp-reader.js',
+    'tcp-writer.js', 'tcp-port.js', 'tcp-listener.js', 'tcp-lifecycle.js', 'tcp.js', 'channel.js', 'pair.js',
+    'buffer-pool.js', 'memory.js', 'multicast-options.js', 'options.js', 'interfaces.js', 'interface-requests.js',
+    'route-socket.js', 'descriptors.js', 'guarded.js', 'poll.js', 'epoll.js', 'stdin.js', 'stream-transfer.js',
+    'option-calls.js', 'syscalls.js', 'addrinfo.js', 'addrinfo-memory.js', 'services.js', 'made-up-addresses.js',
+    'dns-message.js', 'dns-resolver.js', 'resolvers.js', 'lookup-wait.js', 'names.js', 'suspendable.js', 'library.js',
 #if ENVIRONMENT_MAY_BE_NODE
     'node/udp-socket.js', 'node/tcp-socket.js', 'node/tcp-server-socket.js', 'node/lookup.js', 'node/interfaces.js',
 #endif

@@ -108,9 +108,15 @@ interface TCPSocketOptions {
 
 /** What the library calls on a reader: a subset of ReadableStreamDefaultReader. */
 interface ByteReader {
-  read(): Promise<{ value: Uint8Array, done: false } | { value?: undefined, done: true }>;
+  read(): Promise<{ value: Uint8Array, done: false } | { value?: Uint8Array, done: true }>;
   cancel(reason?: unknown): Promise<void>;
   releaseLock(): void;
+}
+
+/** What the library calls on a reader into its own buffers: a subset of ReadableStreamBYOBReader. */
+interface IntoReader extends Omit<ByteReader, 'read'> {
+  /** Its bytes, as many as there are, are at the start of another buffer; that of `view` is gone. */
+  read(view: Uint8Array): ReturnType<ByteReader['read']>;
 }
 
 /** What the library calls on a writer: a subset of WritableStreamDefaultWriter. */
@@ -123,7 +129,7 @@ interface ByteWriter {
 }
 
 interface TCPSocketOpenInfo {
-  readable: { getReader(): ByteReader };
+  readable: { getReader(): ByteReader, getReader(options: { mode: 'byob' }): IntoReader };
   writable: { getWriter(): ByteWriter };
   remoteAddress: string;
   remotePort: number;

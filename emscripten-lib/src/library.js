@@ -156,6 +156,7 @@ export function createLibrary({
     madeUp,
     ownAddresses,
     timers,
+    say,
     explain,
   };
 

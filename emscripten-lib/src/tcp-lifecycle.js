@@ -31,7 +31,8 @@ const KEEP_IDLE_DEFAULT = 7200;
  * @property {import('./made-up-addresses.js').MadeUpAddresses} madeUp addresses that stand for names
  * @property {import('./own-address.js').OwnAddresses} ownAddresses
  * @property {import('./timers.js').Timers} timers
- * @property {(text: string) => void} explain one line on the console in debug builds: why a call failed and what to do
+ * @property {(text: string) => void} say one line on the console
+ * @property {(text: string) => void} explain the same in debug builds only: why a call failed and what to do
  */
 
 export class TcpLifecycle extends SocketBase {
@@ -320,6 +321,7 @@ export class TcpLifecycle extends SocketBase {
       onWritable: () => {
         if (this.writable()) this.queue.notifyListeners(WRITABLE);
       },
+      say: this.platform.say,
       explain: this.platform.explain,
     });
     return port;

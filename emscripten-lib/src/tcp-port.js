@@ -1,9 +1,10 @@
-// One TCP connection, as the browser's TCPSocket has it: opening, reading ahead within a bound, ending either half,
-// closing without losing what was accepted. It speaks Direct Sockets: no sockaddr, no descriptor, no errno but of a
-// connection that could not be opened or that broke. Sending safely is tcp-writer.js's.
+// One TCP connection, as the browser's TCPSocket has it: opening, ending either half, closing without losing what was
+// accepted. It speaks Direct Sockets: no sockaddr, no descriptor, no errno but of a connection that could not be opened or
+// that broke. Reading ahead is tcp-reader.js's, sending safely tcp-writer.js's.
 import { ECONNABORTED, ECONNRESET, ETIMEDOUT } from './abi.js';
 import { connectErrno } from './browser-errors.js';
 import { ByteQueue } from './byte-queue.js';
+import { EndLost, TcpReader } from './tcp-reader.js';
 import { TcpWriter } from './tcp-writer.js';
 
 /** Every connection that is not yet released. @type {Set<TcpPort>} */
@@ -21,13 +22,15 @@ export async function tcpDrained() {
  * @property {() => TCPSocket} [create] makes the browser's socket
  * @property {Accepted} [accepted] instead of `create`
  * @property {Promise<unknown>} [after] not before this
- * @property {import('./tcp-writer.js').Capacity | undefined} capacity as TcpWriter has it
+ * @property {import('./tcp-writer.js').Capacity | undefined} capacity as TcpWriter has it; undefined: neither stream loses
+ *   anything
  * @property {import('./timers.js').Timers} timers
  * @property {string} what for messages: "connect 10.0.0.1:80"
- * @property {() => number} receiveLimit bytes to read ahead
+ * @property {() => number} receiveLimit bytes to read ahead, as of TcpReader
  * @property {() => void} onReadable data, the end of it, or an error
  * @property {() => void} onWritable more room, or an error
- * @property {(text: string) => void} explain one line on the console in debug builds
+ * @property {(text: string) => void} say one line on the console
+ * @property {(text: string) => void} explain the same in debug builds only
  */
 
 export class TcpPort {
@@ -42,12 +45,11 @@ export class TcpPort {
     /** The socket has made `error` its SO_ERROR. */
     this.errorNoticed = false;
     this.closed = false;
-    this.reading = false;
     /** @type {TCPSocket | undefined} */
     this.socket = undefined;
     /** @type {TCPSocketOpenInfo | undefined} */
     this.info = undefined;
-    /** @type {ByteReader | undefined} */
+    /** @type {TcpReader | undefined} */
     this.reader = undefined;
     /** @type {ByteWriter | undefined} */
     this.rawWriter = undefined;
@@ -57,19 +59,6 @@ export class TcpPort {
     this.finishing = undefined;
     /** @type {Promise<void> | undefined} */
     this.releasing = undefined;
-
-    this.onRead = (/** @type {Awaited<ReturnType<ByteReader['read']>>} */ result) => {
-      this.reading = false;
-      if (this.closed) return;
-      if (result.done) {
-        this.ended = true;
-      } else {
-        this.received.push(result.value);
-        this.writer?.heard();
-        this.pull();
-      }
-      this.options.onReadable();
-    };
 
     openConnections.add(this);
     const { accepted } = options;
@@ -99,11 +88,32 @@ export class TcpPort {
   adopt(socket, info) {
     this.socket = socket;
     this.info = info;
-    this.reader = info.readable.getReader();
+    const { capacity, receiveLimit, say, what } = this.options;
+    this.reader = new TcpReader({
+      readable: info.readable,
+      dropsUnread: capacity !== undefined,
+      received: this.received,
+      limit: receiveLimit,
+      onChunk: () => {
+        this.writer?.heard();
+        this.options.onReadable();
+      },
+      onEnd: () => {
+        this.ended = true;
+        this.options.onReadable();
+      },
+      onError: (error) => {
+        if (error instanceof EndLost) {
+          say(`${what}: ECONNRESET: the browser has dropped the last bytes of a connection, up to 64 KiB, as the ` +
+            'program read behind');
+        }
+        this.break(error);
+      },
+    });
     const writer = this.rawWriter = info.writable.getWriter();
     this.writer = new TcpWriter({
       writer,
-      capacity: this.options.capacity,
+      capacity,
       timers: this.options.timers,
       onProgress: () => this.options.onWritable(),
       onError: (error) => this.break(error),
@@ -113,13 +123,12 @@ export class TcpPort {
 
   /** Reads on, if there is room. */
   pull() {
-    if (this.reading || this.ended || this.closed || this.error !== 0 || !this.reader) return;
-    if (this.received.length >= this.options.receiveLimit()) return;
-    this.reading = true;
-    this.reader.read().then(this.onRead, (error) => {
-      this.reading = false;
-      this.break(error);
-    });
+    if (!this.ended) this.reader?.pull();
+  }
+
+  /** Whether no more comes before something of `received` is read. */
+  get isFull() {
+    return this.received.length >= this.options.receiveLimit() || this.reader?.stopped === true;
   }
 
   /** @param {any} error of one of the streams */
@@ -197,6 +206,7 @@ export class TcpPort {
   close(abort = false) {
     const unread = this.received.length > 0;
     this.closed = true;
+    this.reader?.finish();
     this.received.clear();
     if (abort) this.writer?.discard();
     this.releasing ??= this.release(abort || unread);

@@ -117,7 +117,7 @@ export class TcpSocket extends TcpLifecycle {
 
   /** True when no more is read ahead than is queued. */
   isFull() {
-    return this.nextLength() >= this.receiveLimit();
+    return this.port?.isFull === true;
   }
 
   /** True when no more bytes will come than are queued. */

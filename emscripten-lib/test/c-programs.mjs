@@ -175,8 +175,9 @@ export function whyNoChromium() {
  * @returns {Promise<string>} the directory the programs are in
  */
 export function buildTcpPrograms() {
-  const sources = filesBelow(join(here, 'tcp'));
-  return cached('tcp', [...sources, ...libraryFiles()], (directory) => sources.map((source) =>
+  const files = filesBelow(join(here, 'tcp'));
+  const sources = files.filter((file) => file.endsWith('.c'));
+  return cached('tcp', [...files, ...libraryFiles()], (directory) => sources.map((source) =>
     [EMCC, ...JSPI_FLAGS, source, '-o', join(directory, `${basename(source, '.c')}.js`)]), true);
 }
 

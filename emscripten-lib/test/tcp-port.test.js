@@ -20,7 +20,7 @@ function create({ limit = 1000, after, create: make } = {}) {
     create: make ?? (() => /** @type {any} */ (socket)), after, capacity: undefined,
     timers: makeTimers(clock.sleep, clock.now), what: 'connect 127.0.0.1:1234', receiveLimit: () => limit,
     onReadable: () => void news.readable++, onWritable: () => void news.writable++,
-    explain: (text) => explained.push(text),
+    say: (text) => explained.push(text), explain: (text) => explained.push(text),
   });
   return { port, socket, news, explained };
 }

@@ -30,7 +30,7 @@ function create({ family = AF_INET, browser = fakeTcpBrowser(), madeUp = new Mad
         throw EOPNOTSUPP;
       }),
       timers: makeTimers(clock.sleep, clock.now),
-      explain: (text) => explained.push(text),
+      say: (text) => explained.push(text), explain: (text) => explained.push(text),
     },
   });
   return { socket, browser, queue, explained };

@@ -246,7 +246,11 @@ const LINKING: [&str; 6] = [
     "emscripten-lib/test/leaks.test.js",
     "emscripten-lib/test/refusals.test.js",
 ];
-const CONFORMANCE: [&str; 2] = ["emscripten-lib/test/conformance.test.js", "emscripten-lib/test/upload.test.js"];
+const CONFORMANCE: [&str; 3] = [
+    "emscripten-lib/test/conformance.test.js",
+    "emscripten-lib/test/download.test.js",
+    "emscripten-lib/test/upload.test.js",
+];
 
 fn unit_tests() -> Vec<PathBuf> {
     let elsewhere = [files(&LINKING), files(&CONFORMANCE)].concat();

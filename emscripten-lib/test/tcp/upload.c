@@ -1,7 +1,9 @@
-// Sends a reproducible stream to a TCP server and reads a line of answer, for test/upload.test.js:
+// Sends the stream of stream.h to a TCP server and reads a line of answer, for test/upload.test.js:
 //   upload PORT BYTES CHUNK_MIN CHUNK_MAX SEED [blocking | poll | close]
 // Chunk sizes are spread evenly over the powers of two. `poll` sends on a non-blocking socket; `close` closes at once
 // instead of waiting for the answer. Prints the answer and how often send() had to wait.
+#include "stream.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,30 +24,6 @@ static double spread(void) {
   state ^= state >> 17;
   state ^= state << 5;
   return state / 4294967296.0;
-}
-
-// Word k of the stream: the finaliser of MurmurHash3.
-static uint32_t word(uint32_t k) {
-  k ^= k >> 16;
-  k *= 0x85ebca6b;
-  k ^= k >> 13;
-  k *= 0xc2b2ae35;
-  return k ^ (k >> 16);
-}
-
-static void fill(uint8_t *out, uint64_t position, size_t length) {
-  for (size_t i = 0; i < length && (position + i) % 4; i++) out[i] = word((position + i) / 4) >> (8 * ((position + i) % 4));
-  size_t i = (4 - position % 4) % 4;
-  for (; i + 4 <= length; i += 4) {
-    uint32_t value = word((position + i) / 4);
-    memcpy(out + i, &value, 4);
-  }
-  for (; i < length; i++) out[i] = word((position + i) / 4) >> (8 * ((position + i) % 4));
-}
-
-static void die(const char *what) {
-  printf("%s: %s\n", what, strerror(errno));
-  exit(1);
 }
 
 int main(int argc, char **argv) {
