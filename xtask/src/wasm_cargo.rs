@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
 use crate::cli::Cargo;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::process::{output_of, replace};
 use crate::repo;
 use crate::toolchain::{Program, Toolchain};
@@ -14,6 +14,7 @@ pub(crate) const TARGET: &str = "wasm32-unknown-emscripten";
 
 /// Becomes cargo: returns only the error.
 pub(crate) fn command(cargo: &Cargo) -> Result<()> {
+    refuse_to_run(&cargo.arguments)?;
     cargo.toolchain.check(&[Program::Rustc])?;
     let mut command = user_files::command(cargo.toolchain, "cargo", &cargo.arguments, !cargo.install.no_install)?;
     // The profile-rustflags of .cargo/wasm.toml and -Zbuild-std are refused by a stable cargo otherwise.
@@ -23,6 +24,18 @@ pub(crate) fn command(cargo: &Cargo) -> Result<()> {
     let configuration: &[&str] =
         if cargo.threads { &[".cargo/wasm.toml", ".cargo/wasm-threads.toml"] } else { &[".cargo/wasm.toml"] };
     Err(replace(command.args(for_wasm_with(configuration, &cargo.arguments, build_std))))
+}
+
+/// cargo would build for the machine it is on, and run that.
+fn refuse_to_run(arguments: &[OsString]) -> Result<()> {
+    const RUNS: [&str; 5] = ["r", "run", "t", "test", "bench"];
+    match arguments.first() {
+        Some(name) if RUNS.iter().any(|runs| name == *runs) => Err(Error::unusable(format!(
+            "cargo {} runs nothing in a browser: build, and give target/{TARGET}/…/NAME.js to iwa-run",
+            name.to_string_lossy()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// cargo's arguments with the target and what it needs. Commands that compile nothing get neither.
@@ -85,6 +98,15 @@ mod tests {
         let arguments = with(&["build", "--config", "mine.toml"], false);
         assert_eq!(arguments[..2], ["build", "--config"]);
         assert_eq!(arguments[arguments.len() - 2..], ["--config", "mine.toml"]);
+    }
+
+    #[test]
+    fn what_would_run_here_is_refused() {
+        for name in ["run", "test", "t"] {
+            assert!(refuse_to_run(&[name.into(), "--release".into()]).is_err(), "{name}");
+        }
+        assert!(refuse_to_run(&["build".into(), "run".into()]).is_ok());
+        assert!(refuse_to_run(&[]).is_ok());
     }
 
     #[test]
