@@ -16,11 +16,13 @@
 // - What remains is a short chunk when `room` is used up: a request now and then on a connection that has sent more than
 //   64 KiB. It could be lost only if the pipe were full to the last byte, so it is held back until that is over: until
 //   the program has paused for QUIET_MIN ms, which is fifty times what the pipe needs to drain, and longer when it drained
-//   slowly before. A program that does not pause fills the buffer until there is a long chunk. This costs a wait once in
-//   64 KiB of traffic in small pieces; none where the peer answers after every ANSWERED_MAX bytes at the most. What a peer
-//   sends is no answer when it sends without reading, as to an echo: then more than that is on its way, or a short write
-//   did not go in at once, and both are seen. A peer that stopped reading long ago, at the very byte, can still defeat it:
-//   docs/differences.md.
+//   slowly before, or when the timer is late: then the machine is busy, and what drains the pipe may be late as well. A
+//   program that does not pause fills the buffer until there is a long chunk. So does a chunk that would fill the pipe to
+//   the very byte, as pieces of a round size do: with the next one it is longer than the room, and so safe. This costs a
+//   wait once in 64 KiB of traffic in small pieces; none where the peer answers after every ANSWERED_MAX bytes at the most.
+//   What a peer sends is no answer when it sends without reading, as to an echo: then more than that is on its way, or a
+//   short write did not go in at once, and both are seen. A peer that stopped reading long ago, at the very byte, can still
+//   defeat it: docs/differences.md.
 //
 // A `writable` that loses nothing (Node's) is written as it comes.
 
@@ -41,6 +43,9 @@ export const WRITER_RESERVE = 2 * CHUNK_MAX;
 /** The least pause after which the pipe is taken to be empty, in ms: 64 KiB take 0.2 ms when the peer reads. */
 const QUIET_MIN = 10;
 const QUIET_MAX = 1000;
+/** A timer that is late by more than this part of the pause makes it so many times as long as that. */
+const LATE = 1 / 2;
+const LATE_FACTOR = 4;
 /** Bytes of a program that never pauses, and sends too little for a long chunk, are held back for so long at most; ms. */
 const HELD_MAX = 250;
 /** An answer to so many bytes shows that they have left the pipe: a request, or a short answer to one. */
@@ -141,7 +146,8 @@ export class TcpWriter {
     }
     copy(this.buffer.subarray(this.filled, this.filled + length));
     this.filled += length;
-    if (!this.flying && (!this.alarm || this.filled > PIPE_MIN)) this.pump();
+    const waits = this.alarm && this.options.capacity && this.isTooShort(this.options.capacity);
+    if (!this.flying && !waits) this.pump();
   }
 
   /** @param {number} size */
@@ -180,8 +186,10 @@ export class TcpWriter {
       const quiet = Math.max(this.lastWrite, this.lastSend) + this.quiet;
       const wait = Math.min(quiet, Math.max(this.oldest + HELD_MAX, this.lastWrite + this.quiet)) - performance.now();
       if (wait > 0) {
+        const due = performance.now() + wait;
         this.alarm ??= this.options.timers.after(wait, () => {
           this.alarm = undefined;
+          this.noticeDelay(performance.now() - due);
           if (!this.flying) this.pump();
         });
         return;
@@ -193,13 +201,20 @@ export class TcpWriter {
     this.write();
   }
 
+  /** A timer was so late. @param {number} late ms */
+  noticeDelay(late) {
+    if (late > this.quiet * LATE) this.quiet = Math.min(Math.max(this.quiet, late * LATE_FACTOR), QUIET_MAX);
+  }
+
   /**
-   * True when the pipe may be full and a chunk of what there is could be lost without a sign. Before the pipe's capacity
-   * is known the last of the known room is kept for the chunk that shows it.
+   * True when the pipe may be full and a chunk of what there is could be lost without a sign, or would fill it to the very
+   * byte, so that the next one could. Before the pipe's capacity is known the last of the known room is kept for the chunk
+   * that shows it.
    * @param {Capacity} capacity
    */
   isTooShort(capacity) {
     if (this.room === 0) return this.filled <= capacity.atMost;
+    if (this.room < PIPE_MIN && this.filled === this.room) return true;
     return !capacity.learnt && 2 * this.room < PIPE_MIN && this.filled <= PIPE_MIN;
   }
 

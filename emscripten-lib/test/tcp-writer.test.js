@@ -139,10 +139,7 @@ test('requests that are answered do not wait', async () => {
 test('what a peer sends without reading is no answer: much is on its way', async () => {
   const pipe = new FakePipe();
   const { send, check, writer } = makeWriter(pipe, learnt());
-  send(40_000);
-  await task();
-  writer.heard();
-  send(25_536);
+  send(65_536);
   await task();
   assert.equal(pipe.room, 0);
   writer.heard();
@@ -273,6 +270,46 @@ test('what a program that never pauses sends is not held back for ever', async (
   assert.ok(pipe.length > 0);
   await pipe.drainAll();
   assert.equal(pipe.drops, 0);
+  check();
+});
+
+test('small pieces never fill the pipe to the very byte, and none is lost where the program goes on', async () => {
+  const pipe = new FakePipe();
+  const { send, check, writer, timers } = makeWriter(pipe, learnt());
+  for (let i = 0; i < 32; i++) {
+    send(2048);
+    await task();
+  }
+  assert.equal(pipe.room, 2048);
+  assert.equal(timers.alarms.size, 1, 'it goes out when the program pauses');
+  send(2048);
+  await task();
+  assert.equal(pipe.room, 0);
+  assert.equal(writer.outstanding, 4096, 'which is not written yet');
+  await pipe.drainAll();
+  assert.equal(pipe.drops, 0);
+  check();
+});
+
+test('a short chunk waits for longer when the timer is late', async (t) => {
+  let now = 1000;
+  t.mock.method(performance, 'now', () => now);
+  const pipe = new FakePipe();
+  const { send, check, timers } = makeWriter(pipe, learnt());
+  send(65_536);
+  await task();
+  send(2048);
+  const late = 30;
+  now += 10 + late;
+  timers.fire();
+  await task();
+  assert.equal(pipe.drops, 0);
+  const [{ deadline }] = timers.alarms;
+  assert.equal(deadline, 1000 + 4 * late);
+  await pipe.drain();
+  now = deadline;
+  timers.fire();
+  await pipe.drainAll();
   check();
 });
 
