@@ -7,8 +7,8 @@
 // something loses nothing: the pipe is empty whenever a read() waits. Who stops loses what has come, if that was the last of
 // it: up to 64 KiB. A pipe that is full keeps the network process from seeing the end. So:
 //
-// - There is few stopping. What the program has not read may be much, more than it has asked for with SO_RCVBUF, and reading
-//   goes on when most of it is read: so only a stream that ends within 64 KiB of such a stop is at risk.
+// - Reading seldom stops. What the program has not read may be much, more than it has asked for with SO_RCVBUF, and reading
+//   goes on only when most of it is read: a stream that ends within 64 KiB of such a stop is at risk, and no other.
 // - A stop leaves bytes in the pipe, as far as can be told: the last piece is one of PROBE bytes, into a buffer of that
 //   length, and where it has more there is no stop. If the end comes first when reading goes on, those bytes were lost, and the
 //   program hears of an error after what it has.
@@ -21,7 +21,7 @@ const AHEAD_MIN = 1 << 20;
 const AHEAD_MAX = 16 << 20;
 /** Reading goes on when less than this part of the limit is unread. */
 const GO_ON = 1 / 4;
-/** Bytes of the piece before a stop. Odd, and of no program's: one that ends there is taken for one with more behind it. */
+/** Bytes of the piece before a stop. Odd, as a peer whose pieces end there would be taken for one that has sent more. */
 const PROBE = 4099;
 
 /** Those that read ahead like that. @type {Set<TcpReader>} */
