@@ -128,7 +128,7 @@ export class TcpPort {
 
   /** Whether no more comes before something of `received` is read. */
   get isFull() {
-    return this.received.length >= this.options.receiveLimit() || this.reader?.stopped === true;
+    return this.reader?.isFull === true;
   }
 
   /** @param {any} error of one of the streams */

@@ -78,12 +78,18 @@ export class TcpReader {
     return Math.max(limit, AHEAD_MIN, Math.min(AHEAD / ahead.size, AHEAD_MAX));
   }
 
+  /** Whether no more comes before something of the queue is read. */
+  get isFull() {
+    const { received: { length }, dropsUnread } = this.options;
+    if (!dropsUnread) return length >= this.limit;
+    return this.stopped && length > this.limit * GO_ON;
+  }
+
   /** Reads on, if there is room. */
   pull() {
-    if (this.reading || this.over) return;
-    const { received: { length }, dropsUnread } = this.options;
+    if (this.reading || this.over || this.isFull) return;
+    const { received: { length } } = this.options;
     const { limit } = this;
-    if (this.stopped ? length > limit * GO_ON : length >= limit && !dropsUnread) return;
     this.reading = true;
     if (length >= limit) this.readLast().then(undefined, this.onFailed);
     else this.chunks.read().then(this.onRead, this.onFailed);

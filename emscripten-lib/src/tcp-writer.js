@@ -16,7 +16,7 @@
 // - What remains is a short chunk when `room` is used up: a request now and then on a connection that has sent more than
 //   64 KiB. It could be lost only if the pipe were full to the last byte, so it is held back until that is over: until
 //   the program has paused for QUIET_MIN ms, which is fifty times what the pipe needs to drain, and longer when it drained
-//   slowly before, or when the timer is late: then the machine is busy, and what drains the pipe may be late as well. A
+//   slowly before. A pause whose timer is late counts from there: on a busy machine what drains the pipe is late as well. A
 //   program that does not pause fills the buffer until there is a long chunk. So does a chunk that would fill the pipe to
 //   the very byte, as pieces of a round size do: with the next one it is longer than the room, and so safe. This costs a
 //   wait once in 64 KiB of traffic in small pieces; none where the peer answers after every ANSWERED_MAX bytes at the most.
@@ -43,9 +43,8 @@ export const WRITER_RESERVE = 2 * CHUNK_MAX;
 /** The least pause after which the pipe is taken to be empty, in ms: 64 KiB take 0.2 ms when the peer reads. */
 const QUIET_MIN = 10;
 const QUIET_MAX = 1000;
-/** A timer that is late by more than this part of the pause makes it so many times as long as that. */
+/** A timer is late when it is so by more than this part of the pause. */
 const LATE = 1 / 2;
-const LATE_FACTOR = 4;
 /** Bytes of a program that never pauses, and sends too little for a long chunk, are held back for so long at most; ms. */
 const HELD_MAX = 250;
 /** An answer to so many bytes shows that they have left the pipe: a request, or a short answer to one. */
@@ -116,6 +115,8 @@ export class TcpWriter {
     this.lastWrite = -Infinity;
     this.lastSend = -Infinity;
     this.oldest = 0;
+    /** When a timer last came late: what had passed until then says nothing; ms. */
+    this.lateAt = -Infinity;
     /** The pause after which the pipe is taken to be empty: as long as the last write took, ms. */
     this.quiet = QUIET_MIN;
     this.retry = RETRY_MIN;
@@ -183,13 +184,14 @@ export class TcpWriter {
       return;
     }
     if (capacity && this.isTooShort(capacity)) {
-      const quiet = Math.max(this.lastWrite, this.lastSend) + this.quiet;
+      const quiet = Math.max(this.lastWrite, this.lastSend, this.lateAt) + this.quiet;
       const wait = Math.min(quiet, Math.max(this.oldest + HELD_MAX, this.lastWrite + this.quiet)) - performance.now();
       if (wait > 0) {
         const due = performance.now() + wait;
         this.alarm ??= this.options.timers.after(wait, () => {
           this.alarm = undefined;
-          this.noticeDelay(performance.now() - due);
+          const now = performance.now();
+          if (now - due > this.quiet * LATE) this.lateAt = now;
           if (!this.flying) this.pump();
         });
         return;
@@ -199,11 +201,6 @@ export class TcpWriter {
     this.cancelAlarm();
     this.take();
     this.write();
-  }
-
-  /** A timer was so late. @param {number} late ms */
-  noticeDelay(late) {
-    if (late > this.quiet * LATE) this.quiet = Math.min(Math.max(this.quiet, late * LATE_FACTOR), QUIET_MAX);
   }
 
   /**
